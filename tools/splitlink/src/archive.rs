@@ -1,0 +1,133 @@
+//! Static archives: what is in one, and how a staticlib is put together.
+
+use anyhow::{Context, Result};
+use ar_archive_writer::{ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, write_archive_to_stream};
+use object::read::archive::ArchiveFile;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A member of an archive: its name, and its place in the archive's bytes.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The name.
+    pub name: String,
+    /// Where its contents begin, in bytes.
+    pub offset: usize,
+    /// How long its contents are, in bytes.
+    pub len: usize,
+}
+
+/// The bytes of an archive and its members.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    bytes: Arc<Vec<u8>>,
+    /// The members, in order.
+    pub members: Vec<Member>,
+}
+
+impl Archive {
+    /// Reads the archive at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not whole.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).with_context(|| format!("cannot read the archive `{}`", path.display()))?;
+        let members = members(&bytes).with_context(|| {
+            format!("`{}` is not a whole archive\n  help: was it truncated? build the library it comes from again", path.display())
+        })?;
+        Ok(Self { bytes: Arc::new(bytes), members })
+    }
+
+    /// The contents of `member`.
+    pub fn contents(&self, member: &Member) -> &[u8] {
+        &self.bytes[member.offset..member.offset + member.len]
+    }
+}
+
+fn members(bytes: &[u8]) -> Result<Vec<Member>> {
+    let mut members = Vec::new();
+    for member in ArchiveFile::parse(bytes)?.members() {
+        let member = member?;
+        let (offset, len) = member.file_range();
+        member.data(bytes)?;
+        members.push(Member {
+            name: String::from_utf8_lossy(member.name()).into_owned(),
+            offset: usize::try_from(offset)?,
+            len: usize::try_from(len)?,
+        });
+    }
+    Ok(members)
+}
+
+/// A part of an archive's bytes, as a new archive's member shares it.
+struct Part {
+    bytes: Arc<Vec<u8>>,
+    offset: usize,
+    len: usize,
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[self.offset..self.offset + self.len]
+    }
+}
+
+/// A new archive in the making.
+#[derive(Default)]
+pub struct Builder {
+    members: Vec<NewArchiveMember<'static>>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.members.iter().map(|m| &m.member_name)).finish()
+    }
+}
+
+impl Builder {
+    /// Adds a file under the name `name`.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn add_file(&mut self, name: &str, path: &Path) -> Result<()> {
+        let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let len = bytes.len();
+        self.add(name, Part { bytes: Arc::new(bytes), offset: 0, len });
+        Ok(())
+    }
+
+    /// Adds the members of `archive` that `wanted` picks by name.
+    pub fn add_archive(&mut self, archive: &Archive, wanted: impl Fn(&str) -> bool) {
+        for member in archive.members.iter().filter(|member| wanted(&member.name)) {
+            self.add(&member.name, Part { bytes: Arc::clone(&archive.bytes), offset: member.offset, len: member.len });
+        }
+    }
+
+    fn add(&mut self, name: &str, part: Part) {
+        // No time and no owner: the same members give the same bytes.
+        self.members.push(NewArchiveMember {
+            buf: Box::new(part),
+            object_reader: &DEFAULT_OBJECT_READER,
+            member_name: name.to_owned(),
+            mtime: 0,
+            uid: 0,
+            gid: 0,
+            perms: 0o644,
+        });
+    }
+
+    /// Writes the archive, with the symbol index that linkers look things up in.
+    ///
+    /// # Errors
+    /// If the file cannot be written or a member's symbols not be read.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let write = || -> std::io::Result<()> {
+            let mut output = BufWriter::with_capacity(1 << 20, File::create(path)?);
+            write_archive_to_stream(&mut output, &self.members, ArchiveKind::Gnu, false, None)?;
+            output.flush()
+        };
+        write().with_context(|| format!("cannot write the archive `{}`", path.display()))
+    }
+}

@@ -1,0 +1,173 @@
+//! The command line.
+
+use crate::command::ChildFailed;
+use crate::diagnostics;
+use crate::link_only::{self, Inputs};
+use crate::metadata::Dependencies;
+use crate::{capture, codegen, metadata, no_link, response_file};
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Splits the build of a Rust crate into actions that a build system can run, cache and send elsewhere one by one.
+///
+/// A library is built by `metadata` and then, whenever a processor is free, `codegen`. A program, test, cdylib, staticlib,
+/// dylib or proc macro is built by `no-link`, which needs only the metadata of its dependencies, and `link-only`, which
+/// needs their code but neither rustc nor any source.
+///
+/// The first three stand in front of the original command: `splitlink no-link OPTIONS -- rustc ARGS`. A wrapper around
+/// rustc stays where it is: `splitlink no-link OPTIONS -- wrapper FLAGS -- rustc ARGS`. Options may come from a response
+/// file, one argument a line: `splitlink no-link @options -- rustc ARGS`.
+#[derive(Debug, Parser)]
+#[command(name = "splitlink", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    phase: Phase,
+}
+
+#[derive(Debug, Subcommand)]
+enum Phase {
+    /// Compile a library as far as its metadata, which is what dependents need to be compiled
+    Metadata {
+        /// Where to write the metadata (.rmeta)
+        #[arg(long, value_name = "RMETA")]
+        output: PathBuf,
+        #[command(flatten)]
+        dependencies: Dependencies,
+        /// The original command: rustc and its arguments, or a wrapper with a `--` of its own before them
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Compile a library to its code, and check that its metadata is what `metadata` published
+    Codegen {
+        /// Where to write the library (.rlib)
+        #[arg(long, value_name = "RLIB")]
+        output: PathBuf,
+        /// The metadata that `metadata` wrote for this crate
+        #[arg(long, value_name = "RMETA")]
+        published_metadata: PathBuf,
+        #[command(flatten)]
+        dependencies: Dependencies,
+        /// The original command: rustc and its arguments, or a wrapper with a `--` of its own before them
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Compile a crate that is to be linked, and write down how: a link plan and the crate's modules
+    NoLink {
+        /// Where to write the link plan (JSON; docs/link-plan.md describes it)
+        #[arg(long, value_name = "JSON")]
+        plan: PathBuf,
+        /// The folder to write the crate's modules to; made if it does not exist
+        #[arg(long, value_name = "DIR")]
+        modules: PathBuf,
+        #[command(flatten)]
+        dependencies: Dependencies,
+        /// The original command: rustc and its arguments, or a wrapper with a `--` of its own before them
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Link what a plan says from its modules and the compiled crates
+    LinkOnly {
+        /// The link plan that `no-link` wrote
+        #[arg(long, value_name = "JSON")]
+        plan: PathBuf,
+        /// The folder of modules that `no-link` filled
+        #[arg(long, value_name = "DIR")]
+        modules: PathBuf,
+        /// A compiled Rust crate (.rlib); once for each crate that the plan links. [default: none]
+        #[arg(long = "rlib", value_name = "RLIB")]
+        rlibs: Vec<PathBuf>,
+        /// The folder that holds lib/rustlib/<target>/lib. [default: none, which serves only crates without a standard library]
+        #[arg(long, value_name = "DIR")]
+        sysroot: Option<PathBuf>,
+        /// Where to write the artifact; with its crate type (`cdylib=PATH`) where the plan has several, once for each wanted
+        #[arg(long = "output", value_name = "[TYPE=]FILE", required = true, value_parser = output)]
+        outputs: Vec<(Option<String>, PathBuf)>,
+    },
+}
+
+const CRATE_TYPES: &[&str] = &["bin", "cdylib", "dylib", "proc-macro", "staticlib"];
+
+/// Takes `cdylib=PATH` apart; a path may have a `=` of its own.
+fn output(text: &str) -> Result<(Option<String>, PathBuf), std::convert::Infallible> {
+    Ok(match text.split_once('=') {
+        Some((crate_type, path)) if CRATE_TYPES.contains(&crate_type) => (Some(crate_type.to_owned()), path.into()),
+        _ => (None, text.into()),
+    })
+}
+
+/// Runs the program and says how it went.
+pub fn main() -> ExitCode {
+    let args: Vec<String> = match std::env::args_os().map(std::ffi::OsString::into_string).collect() {
+        Ok(args) => args,
+        Err(arg) => {
+            eprintln!("error: the argument `{}` is not UTF-8", arg.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if let Some(child) = error.downcast_ref::<ChildFailed>() {
+                // The child has told its own story.
+                return ExitCode::from(child.code);
+            }
+            let message = error.chain().map(ToString::to_string).collect::<Vec<_>>().join("\n  because ");
+            if wants_json(&args) {
+                eprintln!("{}", diagnostics::error_as_json(&message));
+            } else {
+                eprintln!("error: {message}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<()> {
+    if let Some(dir) = std::env::var_os(capture::VARIABLE) {
+        return capture::record(Path::new(&dir), args[1..].to_vec());
+    }
+    // Only our own arguments: a response file behind `--` is the wrapper's or rustc's.
+    let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+    let own = response_file::expand_lines(args[..end].to_vec())?;
+    let forwarded: Vec<String> = args[1..end].to_vec();
+    match Cli::parse_from(own.into_iter().chain(args[end..].iter().cloned())).phase {
+        Phase::Metadata { output, dependencies, command } => metadata::run(&output, &dependencies, &forwarded, &command),
+        Phase::Codegen { output, published_metadata, dependencies, command } => {
+            codegen::run(&output, &published_metadata, &dependencies, &forwarded, &command)
+        }
+        Phase::NoLink { plan, modules, dependencies, command } => no_link::run(&plan, &modules, &dependencies, &forwarded, &command),
+        Phase::LinkOnly { plan, modules, rlibs, sysroot, outputs } => {
+            link_only::run(&Inputs { plan: &plan, modules: &modules, rlibs: &rlibs, sysroot: sysroot.as_deref() }, &outputs)
+        }
+    }
+}
+
+/// Whether the command asks rustc for JSON, so that whoever reads its messages would stumble over anything else.
+fn wants_json(args: &[String]) -> bool {
+    let mut parts = args.split(|arg| arg == "--").skip(1);
+    match (parts.next(), parts.next()) {
+        (Some(rustc), None) => {
+            response_file::expand_lines(rustc.to_vec()).is_ok_and(|args| args.iter().any(|arg| arg == "--error-format=json"))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn outputs_with_and_without_a_type() {
+        assert_eq!(output("cdylib=a=b.so"), Ok((Some("cdylib".into()), "a=b.so".into())));
+        assert_eq!(output("a=b"), Ok((None, "a=b".into())));
+    }
+}

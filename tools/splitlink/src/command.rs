@@ -1,0 +1,104 @@
+//! The command that an action was given in place of its own: rustc, or a wrapper that runs rustc.
+
+use crate::response_file;
+use crate::rustc_args::RustcArgs;
+use anyhow::{Context, Result, bail};
+use std::process::{Command, ExitStatus};
+
+/// A child process failed and has said why; its exit code is passed on.
+#[derive(Debug)]
+pub struct ChildFailed {
+    /// The exit code to leave with.
+    pub code: u8,
+}
+
+impl std::fmt::Display for ChildFailed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a command failed with exit code {}", self.code)
+    }
+}
+
+impl std::error::Error for ChildFailed {}
+
+impl ChildFailed {
+    /// The failure that `status` stands for: 128 + the signal's number where there was one, as shells have it.
+    pub fn from_status(status: ExitStatus) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+        Self { code: u8::try_from(code).unwrap_or(1) }
+    }
+}
+
+/// What stands behind our own `--`.
+#[derive(Debug)]
+pub enum Given {
+    /// A wrapper: its own command line, and the command behind its `--`.
+    Wrapper {
+        /// The wrapper and its options, without the `--`.
+        wrapper: Vec<String>,
+        /// The command that it wraps.
+        wrapped: Vec<String>,
+    },
+    /// rustc itself.
+    Rustc {
+        /// How rustc is called.
+        program: String,
+        /// Its arguments, response files expanded.
+        args: RustcArgs,
+    },
+}
+
+impl Given {
+    /// Takes `command` apart: a wrapper is told from rustc by having a `--` of its own.
+    ///
+    /// # Errors
+    /// If the command is empty or a response file cannot be read.
+    pub fn parse(command: &[String]) -> Result<Self> {
+        if let Some(split) = command.iter().position(|arg| arg == "--") {
+            return Ok(Self::Wrapper { wrapper: command[..split].to_vec(), wrapped: command[split + 1..].to_vec() });
+        }
+        let Some((program, args)) = command.split_first() else {
+            bail!("no command was given\n  help: put rustc and its arguments behind `--`");
+        };
+        Ok(Self::Rustc { program: program.clone(), args: RustcArgs::parse(response_file::expand_lines(args.to_vec())?) })
+    }
+}
+
+/// Runs `wrapper` with this very phase between it and the command it wraps: wrapper → splitlink → rustc. The wrapper has
+/// its say first (environment files, substitutions), so that we see rustc's final arguments.
+///
+/// # Errors
+/// [`ChildFailed`], if the wrapper fails, or that it cannot be started.
+pub fn run_wrapped(wrapper: &[String], own_args: &[String], wrapped: &[String]) -> Result<()> {
+    // A wrapper may be told to write rustc's messages to a file that belongs to the action we stand in for.
+    let mut flags = Vec::with_capacity(wrapper.len());
+    let mut args = wrapper.iter().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--output-file" => drop(args.next()),
+            _ => flags.push(arg),
+        }
+    }
+    let program =
+        wrapper.first().context("nothing stands before the command's own `--`\n  help: expected a wrapper such as process_wrapper")?;
+    let status = Command::new(program)
+        .args(flags)
+        .arg("--")
+        .arg(own_program()?)
+        .args(own_args)
+        .arg("--")
+        .args(wrapped)
+        .status()
+        .with_context(|| format!("cannot start the wrapper `{program}`"))?;
+    if status.success() { Ok(()) } else { Err(ChildFailed::from_status(status).into()) }
+}
+
+/// How this program was called: a relative path stays one, so that it works in a sandbox.
+fn own_program() -> Result<String> {
+    let called = std::env::args().next().unwrap_or_default();
+    if called.contains('/') {
+        return Ok(called);
+    }
+    let path = std::env::current_exe().context("cannot find the splitlink program itself")?;
+    Ok(path.to_string_lossy().into_owned())
+}

@@ -1,0 +1,138 @@
+//! Crate identities and the folder of dependencies that a rustc run sees.
+
+use crate::rlib;
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What a crate's files are called: crate name plus rustc's `-Cextra-filename`, that is a file's stem without `lib`
+/// (`foo-123` for `libfoo-123.rlib`). It names the crate in a link plan; one rustc run never sees two of the same.
+pub fn identity(path: &Path) -> Result<String> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let stem = ["rmeta", "rlib", "so"]
+        .iter()
+        .find_map(|extension| name.strip_suffix(extension)?.strip_suffix('.'))
+        .and_then(|stem| stem.strip_prefix("lib"));
+    stem.map(str::to_owned).with_context(|| {
+        format!(
+            "`{}` is not named as a Rust crate's file\n  help: expected lib<crate>.rmeta, lib<crate>.rlib or lib<crate>.so",
+            path.display()
+        )
+    })
+}
+
+/// The crates that an action was given, by identity.
+pub type CrateFiles = BTreeMap<String, PathBuf>;
+
+/// Sorts `paths` by identity.
+///
+/// # Errors
+/// If two different files are of one identity, or a file is not named as a crate's.
+pub fn by_identity(paths: &[PathBuf]) -> Result<CrateFiles> {
+    let mut files = CrateFiles::new();
+    for path in paths {
+        let id = identity(path)?;
+        if let Some(other) = files.insert(id.clone(), path.clone())
+            && &other != path
+        {
+            bail!(
+                "two files were given for the crate `{id}`:\n  {}\n  {}\n  help: is one library in the graph twice, in two configurations?",
+                other.display(),
+                path.display()
+            );
+        }
+    }
+    Ok(files)
+}
+
+/// The form in which the dependencies' metadata is put before rustc.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Plain `.rmeta` files: enough where nothing is linked.
+    Metadata,
+    /// Hollow rlibs: what rustc asks for when it links. With `markers`, each also marks its place in a staticlib.
+    HollowRlib {
+        /// Whether to add the marker member.
+        markers: bool,
+    },
+}
+
+/// One folder with every dependency in it, which takes the place of the command's `--extern` paths and
+/// `-Ldependency` folders: rustc then lists one folder and not one for each crate.
+#[derive(Debug)]
+pub struct DependencyFolder {
+    /// The folder.
+    pub dir: PathBuf,
+    files: CrateFiles,
+    /// The crates in the order of their markers.
+    markers: Vec<String>,
+}
+
+impl DependencyFolder {
+    /// Fills `dir` with `metadata` in the given form, and with `proc_macros` as they are.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or its name is taken.
+    pub fn new(dir: PathBuf, metadata: &CrateFiles, proc_macros: &CrateFiles, form: Form) -> Result<Self> {
+        let mut files = CrateFiles::new();
+        for (index, (id, path)) in metadata.iter().enumerate() {
+            // Checked now, by name: rustc, given a broken file, would only say that it cannot find the crate.
+            rlib::stamp(path).with_context(|| format!("the metadata given for the crate `{id}` cannot be used"))?;
+            let file = match form {
+                Form::Metadata => {
+                    let file = dir.join(path.file_name().unwrap_or_default());
+                    symlink(path, &file)?;
+                    file
+                }
+                Form::HollowRlib { markers } => {
+                    let file = dir.join(format!("lib{id}.rlib"));
+                    rlib::write_hollow(path, &file, markers.then_some(index))?;
+                    file
+                }
+            };
+            files.insert(id.clone(), file);
+        }
+        for (id, path) in proc_macros {
+            let file = dir.join(format!("lib{id}.so"));
+            symlink(path, &file)?;
+            files.insert(id.clone(), file);
+        }
+        Ok(Self { dir, files, markers: metadata.keys().cloned().collect() })
+    }
+
+    /// The crate that the marker number `n` stands for is the `n`th of these.
+    pub fn marked(&self) -> impl Iterator<Item = &str> {
+        self.markers.iter().map(String::as_str)
+    }
+
+    /// The file in the folder that stands for the file `original` of rustc's command line, if the crate is among those given.
+    pub fn replacement(&self, original: &Path) -> Option<&Path> {
+        self.files.get(&identity(original).ok()?).map(PathBuf::as_path)
+    }
+}
+
+fn symlink(target: &Path, link: &Path) -> Result<()> {
+    let target = fs::canonicalize(target).with_context(|| format!("cannot find `{}`", target.display()))?;
+    std::os::unix::fs::symlink(&target, link).with_context(|| format!("cannot make the link `{}`", link.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities() {
+        assert_eq!(identity(Path::new("a/libfoo_bar-12.rlib")).unwrap(), "foo_bar-12");
+        assert_eq!(identity(Path::new("libfoo.rmeta")).unwrap(), "foo");
+        assert!(identity(Path::new("foo.o")).is_err());
+    }
+
+    #[test]
+    fn one_file_a_crate() {
+        let twice = by_identity(&["a/libfoo-1.rlib".into(), "b/libfoo-1.rlib".into()]);
+        let message = twice.unwrap_err().to_string();
+        assert!(message.contains("`foo-1`") && message.contains("b/libfoo-1.rlib"), "{message}");
+        assert_eq!(by_identity(&["a/libfoo-1.rlib".into(), "a/libfoo-1.rlib".into()]).unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,163 @@
+//! rustc's messages: read as JSON, so that we learn when the metadata is out, and handed on as the user asked for them.
+
+use crate::command::ChildFailed;
+use crate::rustc_args::RustcArgs;
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::process::{Command, Stdio};
+
+/// How long rustc runs, and so which of its messages are ours to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Until the metadata is written; rustc is then ended. Every message up to there is shown.
+    Metadata,
+    /// To the end. Messages from before the metadata were shown by the metadata action, so only later ones are.
+    End,
+}
+
+/// How the user asked for messages.
+struct Format {
+    /// JSON as rustc writes it, and not the rendered text.
+    json: bool,
+    /// Artifact notifications were asked for.
+    artifacts: bool,
+}
+
+/// Runs `program` with `args`, `until` the metadata is out or to the end.
+///
+/// # Errors
+/// [`ChildFailed`] with rustc's own exit code, all its messages shown, or that it cannot be started.
+pub fn run(program: &str, mut args: RustcArgs, until: Until) -> Result<()> {
+    let format = ask_for_json(&mut args);
+    let mut child = Command::new(program)
+        .args(args.into_args())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start rustc as `{program}`"))?;
+    let pipe = child.stderr.take().expect("stderr is piped");
+    let mut stderr = std::io::stderr().lock();
+    let mut withheld = Vec::new();
+    let mut metadata_is_out = false;
+    for line in BufReader::new(pipe).split(b'\n') {
+        let mut line = line.context("cannot read rustc's messages")?;
+        line.push(b'\n');
+        let message: Option<Value> = serde_json::from_slice(&line).ok();
+        if is_metadata_notification(message.as_ref()) {
+            metadata_is_out = true;
+            if until == Until::Metadata {
+                // All that is left is code generation, which belongs to another action.
+                child.kill().context("cannot end rustc")?;
+                break;
+            }
+        }
+        let Some(shown) = show(&format, line, message, until) else { continue };
+        if until == Until::End && !metadata_is_out {
+            withheld.extend(shown);
+        } else {
+            // Nobody may be listening any more; that must not fail the build.
+            let _ = stderr.write_all(&shown);
+        }
+    }
+    let status = child.wait().context("cannot wait for rustc")?;
+    if status.success() || (metadata_is_out && until == Until::Metadata) {
+        return Ok(());
+    }
+    let _ = stderr.write_all(&withheld);
+    Err(ChildFailed::from_status(status).into())
+}
+
+/// Makes rustc write JSON with artifact notifications, and says what the user had asked for.
+fn ask_for_json(args: &mut RustcArgs) -> Format {
+    let asked = args.values("error-format").next_back().unwrap_or("human").to_owned();
+    let artifacts = args.values("json").any(|value| value.split(',').any(|kind| kind == "artifacts"));
+    let json = asked == "json";
+    let colour = match args.values("color").next_back() {
+        Some("always") => true,
+        Some("never") => false,
+        _ => std::io::stderr().is_terminal(),
+    };
+    args.remove("color", |_| true);
+    args.remove("error-format", |_| true);
+    args.push("error-format", "json");
+    if !artifacts {
+        args.push("json", "artifacts");
+    }
+    if !json && asked == "short" {
+        args.push("json", "diagnostic-short");
+    }
+    if !json && colour {
+        args.push("json", "diagnostic-rendered-ansi");
+    }
+    Format { json, artifacts }
+}
+
+fn is_metadata_notification(message: Option<&Value>) -> bool {
+    message.is_some_and(|m| m["$message_type"] == "artifact" && m["emit"] == "metadata")
+}
+
+/// What the user sees of one line of rustc's.
+fn show(format: &Format, line: Vec<u8>, message: Option<Value>, until: Until) -> Option<Vec<u8>> {
+    let Some(message) = message else { return Some(line) };
+    if message["$message_type"] == "artifact" {
+        return format.artifacts.then_some(line);
+    }
+    if until == Until::End && is_warning_count(&message) {
+        return None;
+    }
+    if format.json {
+        return Some(line);
+    }
+    message["rendered"].as_str().map(|text| text.as_bytes().to_vec())
+}
+
+/// rustc's closing "2 warnings emitted" counts warnings that the metadata action showed.
+fn is_warning_count(message: &Value) -> bool {
+    let text = message["message"].as_str().unwrap_or_default();
+    message["level"] == "warning"
+        && message["spans"].as_array().is_some_and(Vec::is_empty)
+        && (text.ends_with(" warning emitted") || text.ends_with(" warnings emitted"))
+}
+
+/// An error of our own in the form of rustc's JSON messages, for whoever reads rustc's messages as JSON.
+pub fn error_as_json(message: &str) -> String {
+    serde_json::json!({
+        "$message_type": "diagnostic",
+        "message": message,
+        "code": null,
+        "level": "error",
+        "spans": [],
+        "children": [],
+        "rendered": format!("error: {message}\n\n"),
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(format: &Format, line: &str, until: Until) -> Option<String> {
+        let message = serde_json::from_str(line).ok();
+        show(format, line.as_bytes().to_vec(), message, until).map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn rendered_or_json_as_asked() {
+        let line = r#"{"$message_type":"diagnostic","level":"warning","message":"unused","spans":[1],"rendered":"warning: unused\n"}"#;
+        let human = Format { json: false, artifacts: false };
+        assert_eq!(shown(&human, line, Until::Metadata).unwrap(), "warning: unused\n");
+        assert_eq!(shown(&human, "not JSON", Until::End).unwrap(), "not JSON");
+        let json = Format { json: true, artifacts: false };
+        assert_eq!(shown(&json, line, Until::End).unwrap(), line);
+        assert_eq!(shown(&json, r#"{"$message_type":"artifact","emit":"link"}"#, Until::End), None);
+    }
+
+    #[test]
+    fn the_closing_count_is_for_the_metadata_action() {
+        let line = r#"{"$message_type":"diagnostic","level":"warning","message":"2 warnings emitted","spans":[],"rendered":"x"}"#;
+        let human = Format { json: false, artifacts: false };
+        assert_eq!(shown(&human, line, Until::End), None);
+        assert_eq!(shown(&human, line, Until::Metadata).unwrap(), "x");
+    }
+}

@@ -1,0 +1,32 @@
+//! splitlink splits the build of a linked Rust crate into a *no-link* action, which needs only the metadata of
+//! its dependencies, and a *link-only* action, which needs neither rustc nor any source.
+//!
+//! Phases run one way, a module each:
+//!
+//! | phase | module | reads | writes |
+//! |---|---|---|---|
+//! | metadata | [`metadata`] | sources, metadata of the dependencies | the crate's `.rmeta` |
+//! | codegen | [`codegen`] | the same, and the published `.rmeta` | the crate's rlib |
+//! | no-link | [`no_link`] | the same | link plan, modules |
+//! | link-only | [`link_only`] | plan, modules, rlibs | the linked artifact |
+//!
+//! Between no-link and link-only stands the [`plan`], which [`capture`] (rustc's own linker call) and
+//! [`classify`] (what each argument of it is) make. Nothing here knows Bazel or Buck2.
+
+pub mod archive;
+pub mod capture;
+pub mod classify;
+pub mod cli;
+pub mod codegen;
+pub mod command;
+pub mod crates;
+pub mod diagnostics;
+pub mod link_only;
+pub mod metadata;
+pub mod no_link;
+pub mod plan;
+pub mod response_file;
+pub mod rlib;
+pub mod run_path;
+pub mod rustc_args;
+pub mod scratch;

@@ -1,0 +1,265 @@
+//! The link-only phase: plan, modules and compiled crates become the artifact. Needs no rustc, no source and no metadata.
+
+use crate::archive::{Archive, Builder};
+use crate::command::ChildFailed;
+use crate::crates::{self, CrateFiles};
+use crate::plan::{Item, Link, LinkPlan, MODULES, SYSROOT};
+use crate::rlib;
+use crate::run_path;
+use crate::scratch::{self, Scratch};
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Above this many bytes the linker's arguments go through a response file: well below what any Linux allows in one call.
+const LONGEST_COMMAND: usize = 64 * 1024;
+
+/// What link-only is given.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    /// The link plan.
+    pub plan: &'a Path,
+    /// The folder of modules that belongs to it.
+    pub modules: &'a Path,
+    /// Compiled crates.
+    pub rlibs: &'a [PathBuf],
+    /// The folder that holds `lib/rustlib/<target>/lib`.
+    pub sysroot: Option<&'a Path>,
+}
+
+/// Runs the phase: links what `outputs` asks for, by crate type (`None`: the plan's only one).
+///
+/// # Errors
+/// A broken or wrong input, or the linker's failure with its own message.
+pub fn run(inputs: &Inputs<'_>, outputs: &[(Option<String>, PathBuf)]) -> Result<()> {
+    let plan = LinkPlan::read(inputs.plan)?;
+    let crates = given_crates(&plan, inputs.rlibs)?;
+    for (crate_type, output) in outputs {
+        let link = link_for(&plan, crate_type.as_deref())?;
+        let scratch = Scratch::beside(output)?;
+        let linking = Linking { plan: &plan, link, inputs, crates: &crates, scratch: &scratch };
+        let artifact = scratch.path().join(&link.file_name);
+        let made = if link.crate_type == "staticlib" { linking.archive(&artifact) } else { linking.link(&artifact, output) };
+        made.with_context(|| format!("cannot link the {} `{}`", link.crate_type, plan.crate_name))?;
+        scratch::publish(&artifact, output)?;
+    }
+    Ok(())
+}
+
+fn link_for<'a>(plan: &'a LinkPlan, crate_type: Option<&str>) -> Result<&'a Link> {
+    let types = || plan.links.iter().map(|link| link.crate_type.as_str()).collect::<Vec<_>>().join(", ");
+    match (crate_type, plan.links.as_slice()) {
+        (Some(wanted), links) => links
+            .iter()
+            .find(|link| link.crate_type == wanted)
+            .with_context(|| format!("the plan of `{}` has no {wanted}\n  help: it has {}", plan.crate_name, types())),
+        (None, [link]) => Ok(link),
+        (None, _) => bail!(
+            "the plan of `{}` has several crate types: {}\n  help: say which one, as in `--output cdylib=PATH`",
+            plan.crate_name,
+            types()
+        ),
+    }
+}
+
+/// The rlibs of the plan's crates, each checked to be the one that the crate was compiled against.
+fn given_crates(plan: &LinkPlan, rlibs: &[PathBuf]) -> Result<CrateFiles> {
+    let given = crates::by_identity(rlibs)?;
+    for wanted in &plan.crates {
+        let id = &wanted.id;
+        let Some(path) = given.get(id) else {
+            bail!(
+                "the plan of `{}` links the crate `{id}`, and no rlib of it was given\n  help: add `--rlib lib{id}.rlib`; is it missing from the action's inputs?",
+                plan.crate_name
+            );
+        };
+        if rlib::stamp(path)? != wanted.stamp {
+            bail!(
+                "`{}` is not the build of the crate `{id}` that `{}` was compiled against\n  help: plan and rlib come from two builds; build both again",
+                path.display(),
+                plan.crate_name
+            );
+        }
+    }
+    Ok(given)
+}
+
+struct Linking<'a> {
+    plan: &'a LinkPlan,
+    link: &'a Link,
+    inputs: &'a Inputs<'a>,
+    crates: &'a CrateFiles,
+    scratch: &'a Scratch,
+}
+
+impl Linking<'_> {
+    /// Calls the linker with the plan's line, which makes `artifact`; its place will be `output`.
+    fn link(&self, artifact: &Path, output: &Path) -> Result<()> {
+        let linker = self.link.linker.as_deref().context("the plan names no linker\n  help: run the no-link action again")?;
+        let mut args = Vec::with_capacity(self.link.line.len() + 1);
+        for item in &self.link.line {
+            self.add_args(item, artifact, output, &mut args)?;
+        }
+        let args = self.shortened(args)?;
+        // As rustc does (`rustc_codegen_ssa::back::linker::disable_localization`, 1.95).
+        let result = Command::new(linker).args(&args).env("LC_ALL", "C").env("VSLANG", "1033").output();
+        let result = result.with_context(|| {
+            format!("cannot start the linker `{linker}`\n  help: it is what rustc was told with `-Clinker`, or its default; is it installed and among the inputs?")
+        })?;
+        if result.status.success() {
+            return Ok(());
+        }
+        let mut stderr = std::io::stderr().lock();
+        let _ = stderr.write_all(&result.stdout).and_then(|()| stderr.write_all(&result.stderr));
+        let _ = writeln!(
+            stderr,
+            "error: the linker `{linker}` failed for the {} `{}` ({}); its message is above\n  help: the link line is in `{}`",
+            self.link.crate_type,
+            self.plan.crate_name,
+            result.status,
+            self.inputs.plan.display()
+        );
+        Err(ChildFailed::from_status(result.status).into())
+    }
+
+    fn add_args(&self, item: &Item, artifact: &Path, output: &Path, args: &mut Vec<String>) -> Result<()> {
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        match item {
+            Item::Module { file } | Item::AllocatorShim { file } | Item::SymbolsObject { file } | Item::MetadataObject { file } => {
+                args.push(text(self.module(file)?));
+            }
+            Item::Crate { id } => args.push(text(self.rlib(id)?.to_owned())),
+            Item::SysrootCrate { target, file_name } => args.push(text(self.sysroot_crate(target, file_name)?)),
+            Item::BundledLibrary { id, member } => args.push(text(self.bundled_library(id, member)?)),
+            Item::SearchPath { dir } => args.extend(["-L".to_owned(), self.resolved(dir)?]),
+            Item::VersionScript { file, arg } => args.push(arg.replace("{file}", &text(self.module(file)?))),
+            Item::RunPath { arg } => {
+                let to = output.parent().unwrap_or(Path::new(""));
+                args.push(run_path::rebase(&self.resolved(arg)?, Path::new(&self.link.output_dir), to));
+            }
+            Item::Output => args.extend(["-o".to_owned(), text(artifact.to_owned())]),
+            Item::NativeLibrary { arg } | Item::TargetFlag { arg } | Item::Passthrough { arg } => args.push(self.resolved(arg)?),
+            Item::ArchivedLibrary { name, .. } => bail!("the plan puts the library `{name}` into an archive, and this is a link"),
+        }
+        Ok(())
+    }
+
+    /// Puts a staticlib together as rustc does (`rustc_codegen_ssa::back::link::link_staticlib`, 1.95): the crate's own
+    /// objects, its native libraries, then every crate's objects without its metadata.
+    fn archive(&self, artifact: &Path) -> Result<()> {
+        let mut builder = Builder::default();
+        for item in &self.link.line {
+            match item {
+                Item::Module { file } | Item::AllocatorShim { file } => builder.add_file(file, &self.module(file)?)?,
+                Item::ArchivedLibrary { name, verbatim } => {
+                    builder.add_archive(&Archive::read(&self.find_library(name, *verbatim)?)?, |_| true)
+                }
+                Item::Crate { id } => builder.add_archive(&Archive::read(self.rlib(id)?)?, |name| name != rlib::METADATA_MEMBER),
+                Item::SysrootCrate { target, file_name } => {
+                    let archive = Archive::read(&self.sysroot_crate(target, file_name)?)?;
+                    builder.add_archive(&archive, |name| name != rlib::METADATA_MEMBER);
+                }
+                Item::SearchPath { .. } => {}
+                other => bail!("the plan has an item that does not belong into an archive: {other:?}"),
+            }
+        }
+        builder.write(artifact)
+    }
+
+    fn module(&self, file: &str) -> Result<PathBuf> {
+        let path = self.inputs.modules.join(file);
+        if !path.is_file() {
+            bail!(
+                "the module `{file}` is missing from `{}`\n  help: plan and modules must come from the same no-link action",
+                self.inputs.modules.display()
+            );
+        }
+        Ok(path)
+    }
+
+    fn rlib(&self, id: &str) -> Result<&Path> {
+        let path = self.crates.get(id).with_context(|| format!("the plan links the crate `{id}` without listing it among its crates"))?;
+        Ok(path)
+    }
+
+    fn sysroot(&self) -> Result<&Path> {
+        self.inputs.sysroot.context("the plan links crates of the sysroot, and no sysroot was given\n  help: add `--sysroot DIR`")
+    }
+
+    fn sysroot_crate(&self, target: &str, file_name: &str) -> Result<PathBuf> {
+        let path = self.sysroot()?.join("lib/rustlib").join(target).join("lib").join(file_name);
+        if !path.is_file() {
+            bail!(
+                "`{file_name}` is not in the sysroot: `{}` does not exist\n  help: link-only must see the standard library of the toolchain that compiled `{}`",
+                path.display(),
+                self.plan.crate_name
+            );
+        }
+        Ok(path)
+    }
+
+    /// `text` with the plan's placeholders filled in.
+    fn resolved(&self, text: &str) -> Result<String> {
+        let mut text = text.to_owned();
+        if text.contains(SYSROOT) {
+            text = text.replace(SYSROOT, &self.sysroot()?.to_string_lossy());
+        }
+        Ok(text.replace(MODULES, &self.inputs.modules.to_string_lossy()))
+    }
+
+    /// Unpacks a native library that an rlib carries as one member, as rustc does before it links
+    /// (`ArchiveBuilderBuilder::extract_bundled_libs`, 1.95): the member wraps it in an object's `.bundled_lib` section.
+    fn bundled_library(&self, id: &str, member: &str) -> Result<PathBuf> {
+        use object::{Object, ObjectSection};
+        let archive = Archive::read(self.rlib(id)?)?;
+        let found = archive.members.iter().find(|m| m.name == member);
+        let found = found.with_context(|| format!("the crate `{id}` does not carry the native library `{member}` that the plan links"))?;
+        let contents = archive.contents(found);
+        let object = object::File::parse(contents).with_context(|| format!("the member `{member}` of the crate `{id}` is broken"))?;
+        let section = object.section_by_name(".bundled_lib");
+        let library = section.with_context(|| format!("the member `{member}` of the crate `{id}` holds no library"))?.data()?;
+        let path = self.scratch.subdir("bundled")?.join(member);
+        fs::write(&path, library).with_context(|| format!("cannot write `{}`", path.display()))?;
+        Ok(path)
+    }
+
+    /// The file of a native static library, looked for in the line's search paths.
+    fn find_library(&self, name: &str, verbatim: bool) -> Result<PathBuf> {
+        let file = if verbatim { name.to_owned() } else { format!("lib{name}.a") };
+        let mut searched = Vec::new();
+        for item in &self.link.line {
+            if let Item::SearchPath { dir } = item {
+                let path = Path::new(&self.resolved(dir)?).join(&file);
+                if path.is_file() {
+                    return Ok(path);
+                }
+                searched.push(dir.as_str());
+            }
+        }
+        bail!(
+            "the native static library `{name}` was not found: no `{file}` in {}\n  help: is it among the action's inputs?",
+            searched.join(", ")
+        )
+    }
+
+    fn shortened(&self, args: Vec<String>) -> Result<Vec<String>> {
+        if args.iter().map(|arg| arg.len() + 1).sum::<usize>() < LONGEST_COMMAND {
+            return Ok(args);
+        }
+        let mut escaped = String::new();
+        for arg in &args {
+            for c in arg.chars() {
+                if matches!(c, '\\' | ' ' | '"' | '\'') {
+                    escaped.push('\\');
+                }
+                escaped.push(c);
+            }
+            escaped.push('\n');
+        }
+        let file = self.scratch.path().join("linker-arguments");
+        fs::write(&file, escaped).with_context(|| format!("cannot write `{}`", file.display()))?;
+        Ok(vec![format!("@{}", file.display())])
+    }
+}

@@ -1,0 +1,95 @@
+//! The metadata phase of a library: rustc runs until the crate's `.rmeta` is out, and no further.
+
+use crate::command::{self, Given};
+use crate::crates::{self, DependencyFolder, Form};
+use crate::diagnostics::{self, Until};
+use crate::rustc_args::RustcArgs;
+use crate::scratch::{self, Scratch};
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
+
+/// The crates that a compiling action is given.
+#[derive(Debug, clap::Args)]
+pub struct Dependencies {
+    /// Metadata (.rmeta) of a Rust crate that this one depends on, directly or not; once for each. A compiled .rlib will
+    /// do where there is no .rmeta. [default: none]
+    #[arg(long = "metadata", value_name = "RMETA")]
+    pub metadata: Vec<PathBuf>,
+    /// Proc macro (.so) that this crate or one below it uses; once for each. [default: none]
+    #[arg(long = "proc-macro", value_name = "SO")]
+    pub proc_macros: Vec<PathBuf>,
+}
+
+impl Dependencies {
+    /// Puts the dependencies into `scratch` in the given form and turns `args` to them.
+    ///
+    /// # Errors
+    /// If a file is broken, or two are of one crate.
+    pub fn put_before(&self, args: &mut RustcArgs, scratch: &Scratch, form: Form) -> Result<DependencyFolder> {
+        let metadata = crates::by_identity(&self.metadata)?;
+        let proc_macros = crates::by_identity(&self.proc_macros)?;
+        let folder = DependencyFolder::new(scratch.subdir("deps")?, &metadata, &proc_macros, form)?;
+        // Crates that we were not given stay where they are; the folders of the others may hold older builds of them.
+        let mut kept = Vec::new();
+        for value in args.values("extern") {
+            if let Some((_, path)) = value.split_once('=')
+                && folder.replacement(Path::new(path)).is_none()
+                && let Some(parent) = Path::new(path).parent()
+            {
+                kept.push(parent.to_string_lossy().into_owned());
+            }
+        }
+        args.exchange("extern", |value| {
+            let (name, path) = value.split_once('=')?;
+            Some(format!("{name}={}", folder.replacement(Path::new(path))?.display()))
+        });
+        args.remove("library-path", |value| value.strip_prefix("dependency=").is_some_and(|dir| !kept.iter().any(|k| k == dir)));
+        args.push("library-path", format!("dependency={}", folder.dir.display()));
+        Ok(folder)
+    }
+}
+
+/// Takes away where the command wanted its outputs.
+pub(crate) fn forget_outputs(args: &mut RustcArgs) {
+    for name in ["emit", "out-dir", "output"] {
+        args.remove(name, |_| true);
+    }
+}
+
+/// Only the crate types that are no link have metadata and code to split.
+pub(crate) fn require_library(args: &RustcArgs) -> Result<()> {
+    let types = args.crate_types();
+    if types != ["rlib"] {
+        bail!(
+            "the crate `{}` is built as {}, which is linked\n  help: `splitlink metadata` and `splitlink codegen` are for rlibs; use `splitlink no-link`",
+            args.crate_name().unwrap_or("?"),
+            types.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// Runs the phase.
+///
+/// # Errors
+/// rustc's own, or that the metadata cannot be written.
+pub fn run(output: &Path, dependencies: &Dependencies, own_args: &[String], command: &[String]) -> Result<()> {
+    let (program, mut args) = match Given::parse(command)? {
+        Given::Wrapper { wrapper, wrapped } => return command::run_wrapped(&wrapper, own_args, &wrapped),
+        Given::Rustc { program, args } => (program, args),
+    };
+    require_library(&args)?;
+    let scratch = Scratch::beside(output)?;
+    dependencies.put_before(&mut args, &scratch, Form::Metadata)?;
+    forget_outputs(&mut args);
+    let made = scratch.path().join("out.rmeta");
+    emit(&mut args, &made, &scratch.path().join("out.rlib"));
+    diagnostics::run(&program, args, Until::Metadata)?;
+    scratch::publish(&made, output)
+}
+
+/// Asks for metadata and code: what rustc writes as metadata differs when no code is asked for.
+pub(crate) fn emit(args: &mut RustcArgs, rmeta: &Path, rlib: &Path) {
+    args.push("emit", format!("metadata={}", rmeta.display()));
+    args.push("emit", format!("link={}", rlib.display()));
+}

@@ -1,0 +1,204 @@
+//! The link plan: what no-link learnt and link-only needs. `docs/link-plan.md` describes it field by field, and
+//! `docs/link-plan.schema.json` is its schema.
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
+
+/// The version of the format that this program writes and reads.
+pub const VERSION: u32 = 1;
+
+/// The placeholder for the folder that holds `lib/rustlib/<target>/lib`.
+pub const SYSROOT: &str = "{sysroot}";
+
+/// The placeholder for the folder of modules.
+pub const MODULES: &str = "{modules}";
+
+/// A link plan: everything that link-only must know and only rustc can say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkPlan {
+    /// The version of this format, [`VERSION`].
+    pub version: u32,
+    /// The name of the crate that is linked.
+    pub crate_name: String,
+    /// Every Rust crate of the build that is linked in, other than the sysroot's.
+    pub crates: Vec<Crate>,
+    /// One link for each crate type, in the order in which rustc was asked for them.
+    pub links: Vec<Link>,
+}
+
+/// A Rust crate that is linked in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crate {
+    /// Its identity: the stem of its files without `lib` ([`crate::crates::identity`]).
+    pub id: String,
+    /// Tells this build of the crate from others ([`crate::rlib::stamp`]).
+    pub stamp: String,
+}
+
+/// How one artifact is linked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// The crate type, as rustc spells it: `bin`, `cdylib`, `dylib`, `proc-macro`, `staticlib`.
+    pub crate_type: String,
+    /// The artifact's file name.
+    pub file_name: String,
+    /// The folder, relative to the working folder, that rustc was asked to write to. `$ORIGIN` in run paths means this folder.
+    pub output_dir: String,
+    /// The linker as rustc was told it, or rustc's own default; absent for a staticlib.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linker: Option<String>,
+    /// The link line in order: the linker's arguments, or for a staticlib the archive's contents.
+    pub line: Vec<Item>,
+}
+
+/// One item of a link line. A `file` is relative to the folder of modules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Item {
+    /// A codegen unit of the crate itself.
+    Module {
+        /// The object or bitcode file.
+        file: String,
+    },
+    /// The allocator shim: `__rust_alloc` and its kin, generated for this crate.
+    AllocatorShim {
+        /// The object or bitcode file.
+        file: String,
+    },
+    /// `symbols.o`: undefined references that keep exported and `#[used]` symbols alive.
+    SymbolsObject {
+        /// The object file.
+        file: String,
+    },
+    /// `rmeta.o`: the crate's metadata, in dylibs and proc macros.
+    MetadataObject {
+        /// The object file.
+        file: String,
+    },
+    /// A Rust crate of the build.
+    Crate {
+        /// Its identity, one of the plan's `crates`.
+        id: String,
+    },
+    /// A Rust crate of the sysroot.
+    SysrootCrate {
+        /// The target whose library folder holds it.
+        target: String,
+        /// The rlib's file name.
+        file_name: String,
+    },
+    /// A native library by name, found in the search paths.
+    NativeLibrary {
+        /// The linker's argument, `-lfoo`.
+        arg: String,
+    },
+    /// A native static library that an rlib carries inside as one member (`+bundle,+whole-archive`).
+    BundledLibrary {
+        /// The identity of the crate that carries it.
+        id: String,
+        /// The member's name.
+        member: String,
+    },
+    /// A native static library whose objects go into a staticlib.
+    ArchivedLibrary {
+        /// The library's name as given to `-lstatic=`.
+        name: String,
+        /// Whether the name is the file's own name (`+verbatim`).
+        verbatim: bool,
+    },
+    /// A folder in which native libraries are looked for.
+    SearchPath {
+        /// The folder.
+        dir: String,
+    },
+    /// The symbols that are exported.
+    VersionScript {
+        /// The script.
+        file: String,
+        /// The linker's argument, with `{file}` for the script.
+        arg: String,
+    },
+    /// A run path, written into the artifact.
+    RunPath {
+        /// The linker's argument, with `$ORIGIN` for the folder in `output_dir`.
+        arg: String,
+    },
+    /// Here stands `-o` and the artifact.
+    Output,
+    /// A flag that rustc gives for the target, the crate type or a `-C` option.
+    TargetFlag {
+        /// The linker's argument.
+        arg: String,
+    },
+    /// An argument that the user gave the linker (`-Clink-arg`).
+    Passthrough {
+        /// The linker's argument.
+        arg: String,
+    },
+}
+
+impl LinkPlan {
+    /// Reads a plan.
+    ///
+    /// # Errors
+    /// If the file is no plan, or one of another version.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read the link plan `{}`", path.display()))?;
+        Self::parse(&text).with_context(|| format!("`{}` cannot be used as a link plan", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let value: serde_json::Value =
+            serde_json::from_str(text).context("it is not JSON\n  help: was it truncated? run the no-link action again")?;
+        match value["version"].as_u64() {
+            Some(version) if version == u64::from(VERSION) => {}
+            Some(version) => bail!(
+                "it is of version {version}, and this splitlink reads version {VERSION}\n  help: use the same splitlink for no-link and link-only"
+            ),
+            None => bail!("it has no version, so it is no link plan"),
+        }
+        serde_json::from_value(value).context("it does not have the form that its version promises")
+    }
+
+    /// The plan as text: indented JSON, the same for the same plan.
+    pub fn to_text(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a plan is plain data");
+        text.push('\n');
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_back() {
+        let plan = LinkPlan {
+            version: VERSION,
+            crate_name: "app".into(),
+            crates: vec![Crate { id: "dep-1".into(), stamp: "00".into() }],
+            links: vec![Link {
+                crate_type: "bin".into(),
+                file_name: "app".into(),
+                output_dir: "out".into(),
+                linker: Some("cc".into()),
+                line: vec![Item::Crate { id: "dep-1".into() }, Item::Output, Item::TargetFlag { arg: "-pie".into() }],
+            }],
+        };
+        assert_eq!(LinkPlan::parse(&plan.to_text()).unwrap(), plan);
+    }
+
+    #[test]
+    fn another_version_is_named() {
+        let message = LinkPlan::parse(r#"{"version": 7, "anything": []}"#).unwrap_err().to_string();
+        assert!(message.contains("version 7") && message.contains("reads version 1"), "{message}");
+        assert!(LinkPlan::parse("{}").unwrap_err().to_string().contains("no version"));
+        assert!(LinkPlan::parse("{").unwrap_err().to_string().contains("not JSON"));
+    }
+}

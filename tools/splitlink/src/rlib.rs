@@ -1,0 +1,165 @@
+//! Rust libraries as files: the metadata inside an rlib, hollow rlibs, and the stamp by which link-only recognises the
+//! crate that no-link compiled against.
+
+use anyhow::{Context, Result, bail};
+use object::read::archive::ArchiveFile;
+use object::{Object, ObjectSection, ReadCache, ReadRef};
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// The archive member that holds an rlib's metadata (`rustc_metadata::fs::METADATA_FILENAME`, 1.95).
+pub const METADATA_MEMBER: &str = "lib.rmeta";
+
+/// How rustc's metadata begins; the byte after it is the format's version (`rustc_metadata::rmeta::METADATA_HEADER`, 1.95).
+const MAGIC: &[u8; 7] = b"rust\0\0\0";
+
+/// How many bytes at the metadata's root position go into a stamp: enough for the crate header (target, strict version
+/// hash, crate name), which rustc 1.95 encodes first (`rustc_metadata::rmeta::CrateHeader`).
+const HEADER_BYTES: u64 = 128;
+
+/// What tells one build of a crate from every other: a digest of the metadata's length and of the header at its root,
+/// which holds rustc's strict version hash. It is read in a few hundred bytes however large the crate is. The file may be an
+/// `.rmeta` or an rlib with the same metadata inside; both give the same stamp.
+///
+/// # Errors
+/// If the file cannot be read or is not what its name promises.
+pub fn stamp(path: &Path) -> Result<String> {
+    if path.extension().is_some_and(|extension| extension == "rlib") { stamp_of_rlib(path) } else { stamp_of_rmeta(path) }
+}
+
+fn stamp_of_rmeta(path: &Path) -> Result<String> {
+    let mut file = open(path)?;
+    let len = file.metadata().with_context(|| format!("cannot read `{}`", path.display()))?.len();
+    digest(len, |offset, buffer| {
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(buffer)
+    })
+    .with_context(|| {
+        format!("`{}` is not Rust metadata\n  help: it must be a whole `.rmeta` file written by rustc; was it truncated?", path.display())
+    })
+}
+
+fn stamp_of_rlib(path: &Path) -> Result<String> {
+    let cache = ReadCache::new(BufReader::with_capacity(4096, open(path)?));
+    stamp_in_rlib(&cache).with_context(|| {
+        format!("`{}` is not a whole Rust library (rlib)\n  help: was it truncated, or made by another tool than rustc?", path.display())
+    })
+}
+
+fn stamp_in_rlib(data: &ReadCache<BufReader<File>>) -> Result<String> {
+    let (offset, len) = metadata_member(data)?;
+    let (mut offset, mut len) = (offset, len);
+    let mut magic = [0; 4];
+    read_at(data, offset, &mut magic)?;
+    if &magic == b"\x7fELF" {
+        // rustc wraps the metadata in an object file, so that linkers take the archive for an ordinary one.
+        let object = object::File::parse(data.range(offset, len)).context("its metadata member is broken")?;
+        let section = object.section_by_name(".rmeta").context("its metadata member has no `.rmeta` section")?;
+        let (start, size) = section.file_range().context("its `.rmeta` section is empty")?;
+        offset += start;
+        len = size;
+    }
+    digest(len, |at, buffer| read_at(data, offset + at, buffer).map_err(std::io::Error::other))
+}
+
+/// Where in an rlib its metadata member is: offset and length in bytes.
+fn metadata_member<'a, R: ReadRef<'a>>(data: R) -> Result<(u64, u64)> {
+    let archive = ArchiveFile::parse(data).context("it is no archive")?;
+    for member in archive.members() {
+        let member = member.context("its list of members is broken")?;
+        if member.name() == METADATA_MEMBER.as_bytes() {
+            return Ok(member.file_range());
+        }
+    }
+    bail!("it has no member `{METADATA_MEMBER}`")
+}
+
+fn read_at<'a, R: ReadRef<'a>>(data: R, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    let Ok(bytes) = data.read_bytes_at(offset, buffer.len() as u64) else { bail!("it ends too early") };
+    buffer.copy_from_slice(bytes);
+    Ok(())
+}
+
+fn digest(len: u64, mut read: impl FnMut(u64, &mut [u8]) -> std::io::Result<()>) -> Result<String> {
+    let mut head = [0; 16];
+    read(0, &mut head).context("it ends too early")?;
+    if &head[..7] != MAGIC {
+        bail!("it does not begin as rustc's metadata does");
+    }
+    let root = u64::from_le_bytes(head[8..].try_into()?);
+    if root >= len {
+        bail!("it ends too early: the crate's root would be at byte {root} of {len}");
+    }
+    let mut header = vec![0; (len - root).min(HEADER_BYTES) as usize];
+    read(root, &mut header).context("it ends too early")?;
+    let mut digest = Fnv128::new();
+    digest.update(&[head[7]]);
+    digest.update(&len.to_le_bytes());
+    digest.update(&header);
+    Ok(format!("{:032x}", digest.0))
+}
+
+/// FNV-1a with 128 bits: a few hundred trusted bytes need no cryptographic hash.
+struct Fnv128(u128);
+
+impl Fnv128 {
+    fn new() -> Self {
+        Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+        }
+    }
+}
+
+/// Writes a hollow rlib: an archive whose one member is the crate's metadata, which rustc takes for an rlib dependency.
+/// The metadata comes from `from`, an `.rmeta` or an rlib.
+/// `marker`, if given, adds an empty member, [`marker_member`]: rustc copies it into a staticlib, which shows where the
+/// crate's own objects belong.
+///
+/// # Errors
+/// If `from` cannot be read or `hollow` not be written.
+pub fn write_hollow(from: &Path, hollow: &Path, marker: Option<usize>) -> Result<()> {
+    let mut input = open(from)?;
+    let unreadable = || format!("cannot read `{}`", from.display());
+    let (offset, len) = if from.extension().is_some_and(|e| e == "rlib") {
+        metadata_member(&ReadCache::new(BufReader::with_capacity(4096, open(from)?))).with_context(unreadable)?
+    } else {
+        (0, input.metadata().with_context(unreadable)?.len())
+    };
+    input.seek(SeekFrom::Start(offset)).with_context(unreadable)?;
+    let mut write = || -> std::io::Result<()> {
+        let mut output = File::create(hollow)?;
+        output.write_all(b"!<arch>\n")?;
+        output.write_all(&member_header(METADATA_MEMBER, len))?;
+        // `io::copy` between files stays in the kernel, which matters: this is most of what no-link does beside rustc.
+        std::io::copy(&mut (&mut input).take(len), &mut output)?;
+        if len % 2 == 1 {
+            output.write_all(b"\n")?;
+        }
+        if let Some(marker) = marker {
+            output.write_all(&member_header(&marker_member(marker), 0))?;
+        }
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write the hollow rlib `{}`", hollow.display()))
+}
+
+/// The name of the member that marks a crate's place in a staticlib.
+pub fn marker_member(marker: usize) -> String {
+    format!("splitlink.{marker}")
+}
+
+/// The 60 bytes before a member of an `ar` archive, with no time and no owner in them.
+fn member_header(name: &str, len: u64) -> [u8; 60] {
+    let name = format!("{name}/");
+    let text = format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{len:<10}`\n", 0, 0, 0, 644);
+    text.into_bytes().try_into().expect("an ar header has 60 bytes")
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path).with_context(|| format!("cannot open `{}`", path.display()))
+}

@@ -1,0 +1,58 @@
+//! Run paths: `$ORIGIN` means the folder of the artifact, so a run path that rustc was given for one folder must be
+//! rewritten when the artifact is put into another.
+
+use std::path::{Component, Path, PathBuf};
+
+/// Whether the linker argument `arg` sets a run path.
+pub fn is_run_path(arg: &str) -> bool {
+    arg.contains("$ORIGIN") || arg.contains("${ORIGIN}")
+}
+
+/// `arg`, written for an artifact in the folder `from`, for one in the folder `to`. Both are relative to the working folder.
+pub fn rebase(arg: &str, from: &Path, to: &Path) -> String {
+    let way = relative(from, to);
+    if way.as_os_str().is_empty() {
+        return arg.to_owned();
+    }
+    let way = way.display();
+    arg.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", &format!("$ORIGIN/{way}"))
+}
+
+/// The way to the folder `target` as seen from the folder `base`.
+fn relative(target: &Path, base: &Path) -> PathBuf {
+    let (target, base) = (normal(target), normal(base));
+    let shared = target.iter().zip(&base).take_while(|(a, b)| a == b).count();
+    let up = base[shared..].iter().map(|_| "..".to_owned());
+    up.chain(target[shared..].iter().cloned()).collect()
+}
+
+/// The names on a path, from the working folder on, `.` and `..` resolved as far as they can be.
+fn normal(path: &Path) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if names.last().is_some_and(|name| name != "..") => drop(names.pop()),
+            other => names.push(other.as_os_str().to_string_lossy().into_owned()),
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rebasing() {
+        let table = [
+            ("-Wl,-rpath,$ORIGIN/../lib", "out/bin/pkg", "out/bin/pkg", "-Wl,-rpath,$ORIGIN/../lib"),
+            ("-Wl,-rpath,$ORIGIN/../lib", "out/bin/pkg", "out/bin/pkg/app.d", "-Wl,-rpath,$ORIGIN/../../lib"),
+            ("-Wl,-rpath,${ORIGIN}", "out/a", "out/b", "-Wl,-rpath,$ORIGIN/../a"),
+            ("-rpath=$ORIGIN", "out", ".", "-rpath=$ORIGIN/out"),
+        ];
+        for (arg, from, to, expected) in table {
+            assert_eq!(rebase(arg, Path::new(from), Path::new(to)), expected, "{arg} from {from} to {to}");
+        }
+    }
+}

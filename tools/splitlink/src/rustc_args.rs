@@ -1,0 +1,209 @@
+//! rustc's command line as a list of options that can be looked up and exchanged.
+
+/// One argument of rustc's command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Arg {
+    /// An option with a value, by its long name (`codegen` for `-C`).
+    Option { name: &'static str, value: String },
+    /// Anything else, as it was.
+    Other(String),
+}
+
+/// The options with a value that we look at: long name, short form.
+const OPTIONS: &[(&str, Option<&str>)] = &[
+    ("codegen", Some("-C")),
+    ("color", None),
+    ("crate-name", None),
+    ("crate-type", None),
+    ("emit", None),
+    ("error-format", None),
+    ("extern", None),
+    ("json", None),
+    ("library-path", Some("-L")),
+    ("link-lib", Some("-l")),
+    ("output", Some("-o")),
+    ("out-dir", None),
+    ("sysroot", None),
+    ("target", None),
+];
+
+/// The short options with a value that we only pass on; known so that their values are not taken for options.
+const OTHER_SHORT: &[&str] = &["-A", "-W", "-D", "-F", "-Z"];
+
+/// The long options with a value that we only pass on.
+const OTHER_LONG: &[&str] = &[
+    "--cfg",
+    "--check-cfg",
+    "--edition",
+    "--print",
+    "--explain",
+    "--allow",
+    "--warn",
+    "--force-warn",
+    "--deny",
+    "--forbid",
+    "--cap-lints",
+    "--remap-path-prefix",
+    "--remap-path-scope",
+    "--env-set",
+    "--diagnostic-width",
+];
+
+/// A rustc command line without the program's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RustcArgs(Vec<Arg>);
+
+impl RustcArgs {
+    /// Takes `args` apart; response files must have been expanded.
+    pub fn parse(args: Vec<String>) -> Self {
+        let mut parsed = Vec::with_capacity(args.len());
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            if let Some((name, value)) = known_option(&arg) {
+                match value.or_else(|| args.next()) {
+                    Some(value) => parsed.push(Arg::Option { name, value }),
+                    None => parsed.push(Arg::Other(arg)),
+                }
+            } else if OTHER_SHORT.contains(&arg.as_str()) || OTHER_LONG.contains(&arg.as_str()) {
+                let value = args.next();
+                parsed.push(Arg::Other(arg));
+                parsed.extend(value.map(Arg::Other));
+            } else {
+                parsed.push(Arg::Other(arg));
+            }
+        }
+        Self(parsed)
+    }
+
+    /// The command line again.
+    pub fn into_args(self) -> Vec<String> {
+        let spell = |arg| match arg {
+            Arg::Option { name: "output", value } => vec!["-o".to_owned(), value],
+            Arg::Option { name: "library-path", value } => vec![format!("-L{value}")],
+            Arg::Option { name: "link-lib", value } => vec![format!("-l{value}")],
+            Arg::Option { name, value } => vec![format!("--{name}={value}")],
+            Arg::Other(arg) => vec![arg],
+        };
+        self.0.into_iter().flat_map(spell).collect()
+    }
+
+    /// All values of the option `name`, in order.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = &'a str> {
+        self.0.iter().filter_map(move |arg| match arg {
+            Arg::Option { name: n, value } if *n == name => Some(value.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The value of `-C key=value` that counts, which is the last one.
+    pub fn codegen(&self, key: &str) -> Option<&str> {
+        self.values("codegen").rev().find_map(|value| {
+            let (k, v) = value.split_once('=').unwrap_or((value, ""));
+            (k.replace('_', "-") == key).then_some(v)
+        })
+    }
+
+    /// Whether the bare argument `arg` (`--test`, say) is there.
+    pub fn has(&self, arg: &str) -> bool {
+        self.0.iter().any(|a| matches!(a, Arg::Other(other) if other == arg))
+    }
+
+    /// The crate types asked for, in order and once each; `bin` where none is given, as with rustc.
+    pub fn crate_types(&self) -> Vec<String> {
+        let mut types: Vec<String> = Vec::new();
+        let asked = self.values("crate-type").flat_map(|value| value.split(','));
+        for crate_type in asked {
+            let crate_type = if crate_type == "lib" { "rlib" } else { crate_type };
+            if !types.iter().any(|t| t == crate_type) {
+                types.push(crate_type.to_owned());
+            }
+        }
+        if self.has("--test") || types.is_empty() {
+            return vec!["bin".to_owned()];
+        }
+        types
+    }
+
+    /// The crate's name, if it is given.
+    pub fn crate_name(&self) -> Option<&str> {
+        self.values("crate-name").next_back()
+    }
+
+    /// Removes every option `name` whose value `unwanted` picks.
+    pub fn remove(&mut self, name: &str, unwanted: impl Fn(&str) -> bool) {
+        self.0.retain(|arg| !matches!(arg, Arg::Option { name: n, value } if *n == name && unwanted(value)));
+    }
+
+    /// Exchanges every value of the option `name` for what `exchange` makes of it.
+    pub fn exchange(&mut self, name: &str, exchange: impl Fn(&str) -> Option<String>) {
+        for arg in &mut self.0 {
+            if let Arg::Option { name: n, value } = arg
+                && *n == name
+                && let Some(new) = exchange(value)
+            {
+                *value = new;
+            }
+        }
+    }
+
+    /// Adds the option `name` at the beginning.
+    pub fn push_front(&mut self, name: &'static str, value: impl Into<String>) {
+        self.0.insert(0, Arg::Option { name, value: value.into() });
+    }
+
+    /// Adds the option `name` at the end.
+    pub fn push(&mut self, name: &'static str, value: impl Into<String>) {
+        self.0.push(Arg::Option { name, value: value.into() });
+    }
+}
+
+/// The long name of the option that `arg` spells, and its value if that is in the same argument.
+fn known_option(arg: &str) -> Option<(&'static str, Option<String>)> {
+    for &(long, short) in OPTIONS {
+        if let Some(rest) = arg.strip_prefix("--").and_then(|rest| rest.strip_prefix(long)) {
+            match rest.strip_prefix('=') {
+                Some(value) => return Some((long, Some(value.to_owned()))),
+                None if rest.is_empty() => return Some((long, None)),
+                None => {}
+            }
+        }
+        if let Some(rest) = short.and_then(|short| arg.strip_prefix(short)) {
+            return Some((long, (!rest.is_empty()).then(|| rest.to_owned())));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> RustcArgs {
+        RustcArgs::parse(line.split(' ').map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn every_spelling_of_an_option() {
+        let args = parse(
+            "src/a.rs --crate-type=lib,cdylib --crate-type cdylib -C opt-level=1 -Copt-level=3 --codegen=link_arg=x -L a -Lb --cfg --emit -o out",
+        );
+        assert_eq!(args.crate_types(), ["rlib", "cdylib"]);
+        assert_eq!(args.codegen("opt-level"), Some("3"));
+        assert_eq!(args.codegen("link-arg"), Some("x"));
+        assert_eq!(args.values("library-path").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(args.values("emit").count(), 0, "the value of --cfg is no option");
+        assert_eq!(args.values("output").collect::<Vec<_>>(), ["out"]);
+    }
+
+    #[test]
+    fn a_test_is_a_bin() {
+        assert_eq!(parse("a.rs --test --crate-type=lib").crate_types(), ["bin"]);
+        assert_eq!(parse("a.rs").crate_types(), ["bin"]);
+    }
+
+    #[test]
+    fn comes_out_as_it_went_in() {
+        let line = "a.rs --extern=x=liba.rlib --emit=link -Lnative=d -lstatic=z --test -o out -A warnings";
+        assert_eq!(parse(line).into_args().join(" "), line);
+    }
+}

@@ -1,0 +1,74 @@
+//! Scratch folders and atomic publishing: an action leaves either its whole output or none of it.
+
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A folder for what an action makes on the way. It lies beside the action's output, so that renaming into place is
+/// atomic and two actions never share one, and is removed when dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    dir: PathBuf,
+}
+
+impl Scratch {
+    /// Makes the scratch folder that belongs to `output`: `<output>.scratch`. One that a killed run left behind is emptied.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub fn beside(output: &Path) -> Result<Self> {
+        let mut name = output.as_os_str().to_owned();
+        name.push(".scratch");
+        let dir = PathBuf::from(name);
+        if dir.exists() {
+            fs::remove_dir_all(&dir).with_context(|| format!("cannot empty the scratch folder `{}`", dir.display()))?;
+        }
+        fs::create_dir_all(&dir).with_context(|| {
+            format!("cannot make the scratch folder `{}`\n  help: the folder of the output must be writable", dir.display())
+        })?;
+        Ok(Self { dir })
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Makes the subfolder `name` and returns its path.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub fn subdir(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.dir.join(name);
+        fs::create_dir_all(&dir).with_context(|| format!("cannot make the scratch folder `{}`", dir.display()))?;
+        Ok(dir)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A leftover is emptied by the next run, so failing to clean up is no reason to fail the action.
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Moves a finished file into its place, in one step.
+///
+/// # Errors
+/// If the file cannot be moved; nothing is left at `to` then.
+pub fn publish(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).with_context(|| {
+        format!("cannot write `{}`\n  help: is its folder there and writable, and is there room on the disk?", to.display())
+    })
+}
+
+/// Writes `bytes` to `to` by way of `scratch`, so that no half-written file is ever seen.
+///
+/// # Errors
+/// If the file cannot be written (a full disk, say); nothing is left at `to` then.
+pub fn publish_bytes(scratch: &Scratch, bytes: &[u8], to: &Path) -> Result<()> {
+    let name = to.file_name().unwrap_or_default();
+    let temporary = scratch.subdir("publish")?.join(name);
+    fs::write(&temporary, bytes).with_context(|| format!("cannot write `{}`", to.display()))?;
+    publish(&temporary, to)
+}
