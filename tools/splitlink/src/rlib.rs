@@ -5,7 +5,8 @@ use anyhow::{Context, Result, bail};
 use object::read::archive::ArchiveFile;
 use object::{Object, ObjectSection, ReadCache, ReadRef};
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// The archive member that holds an rlib's metadata (`rustc_metadata::fs::METADATA_FILENAME`, 1.95).
@@ -41,13 +42,13 @@ fn stamp_of_rmeta(path: &Path) -> Result<String> {
 }
 
 fn stamp_of_rlib(path: &Path) -> Result<String> {
-    let cache = ReadCache::new(BufReader::with_capacity(4096, open(path)?));
+    let cache = Positioned::cache(path)?;
     stamp_in_rlib(&cache).with_context(|| {
         format!("`{}` is not a whole Rust library (rlib)\n  help: was it truncated, or made by another tool than rustc?", path.display())
     })
 }
 
-fn stamp_in_rlib(data: &ReadCache<BufReader<File>>) -> Result<String> {
+fn stamp_in_rlib(data: &ReadCache<Positioned>) -> Result<String> {
     let (offset, len) = metadata_member(data)?;
     let (mut offset, mut len) = (offset, len);
     let mut magic = [0; 4];
@@ -126,7 +127,7 @@ pub fn write_hollow(from: &Path, hollow: &Path, marker: Option<usize>) -> Result
     let mut input = open(from)?;
     let unreadable = || format!("cannot read `{}`", from.display());
     let (offset, len) = if from.extension().is_some_and(|e| e == "rlib") {
-        metadata_member(&ReadCache::new(BufReader::with_capacity(4096, open(from)?))).with_context(unreadable)?
+        metadata_member(&Positioned::cache(from)?).with_context(unreadable)?
     } else {
         (0, input.metadata().with_context(unreadable)?.len())
     };
@@ -158,6 +159,42 @@ fn member_header(name: &str, len: u64) -> [u8; 60] {
     let name = format!("{name}/");
     let text = format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{len:<10}`\n", 0, 0, 0, 644);
     text.into_bytes().try_into().expect("an ar header has 60 bytes")
+}
+
+/// A file whose position is kept here: seeking costs nothing, where a real one is a system call for each of the dozen places
+/// that are looked at in an rlib.
+struct Positioned {
+    file: File,
+    position: u64,
+    len: u64,
+}
+
+impl Positioned {
+    fn cache(path: &Path) -> Result<ReadCache<Self>> {
+        let file = open(path)?;
+        let len = file.metadata().with_context(|| format!("cannot read `{}`", path.display()))?.len();
+        Ok(ReadCache::new(Self { file, position: 0, len }))
+    }
+}
+
+impl Read for Positioned {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read_at(buffer, self.position)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for Positioned {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(by) => self.len.checked_add_signed(by),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+        };
+        self.position = position.ok_or(std::io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
 }
 
 fn open(path: &Path) -> Result<File> {
