@@ -81,7 +81,7 @@ pub fn run(plan: &Path, modules: &Path, dependencies: &Dependencies, own_args: &
         for (name, from) in line.files {
             files.entry(name).or_insert(from);
         }
-        let linker = (crate_type != "staticlib").then(|| relative(linker.as_deref().unwrap_or(DEFAULT_LINKER), &cwd));
+        let linker = (crate_type != "staticlib").then(|| linker_program(linker.as_deref().unwrap_or(DEFAULT_LINKER), &cwd));
         links.push(Link { crate_type: crate_type.clone(), file_name, output_dir: relative(&asked.dir, &cwd), linker, line: line.items });
     }
     let crates = stamps(&links, dependencies)?;
@@ -335,6 +335,12 @@ fn publish_modules(files: &BTreeMap<String, PathBuf>, modules: &Path) -> Result<
 
 fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The linker as it is called: a bare name is looked up on the path, so a file in the working folder itself keeps a slash.
+fn linker_program(linker: &str, cwd: &Path) -> String {
+    let relative = relative(linker, cwd);
+    if linker.contains('/') && !relative.contains('/') { format!("./{relative}") } else { relative }
 }
 
 /// `path` relative to the working folder if it is inside, else as it is.
