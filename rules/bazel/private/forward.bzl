@@ -1,0 +1,152 @@
+"""What a target of the split passes on from the rules_rust target behind it."""
+
+load("@rules_cc//cc/common:cc_info.bzl", "CcInfo")
+load("@rules_rust//rust:defs.bzl", "rust_common")
+load(":cc_info.bzl", "replace_library")
+load(":rustc_action.bzl", "crate_info_of")
+
+# Every provider has these beside its fields.
+_NO_FIELDS = ("to_json", "to_proto")
+
+def _forward_crate(ctx, target, artifact):
+    """Passes on what Rust rules ask of a crate, with our artifact as its output.
+
+    Args:
+        ctx: The rule's context.
+        target: The rules_rust target.
+        artifact: What the split built (File).
+
+    Returns:
+        A list of providers.
+    """
+    crate = crate_info_of(target)
+    fields = {name: getattr(crate, name) for name in dir(crate) if name not in _NO_FIELDS}
+    fields.update(
+        # Keys of `aliases` are compared with the owner.
+        owner = ctx.label,
+        metadata = None,
+        output = artifact,
+        rustc_output = None,
+        rustc_rmeta_output = None,
+    )
+    crate = rust_common.create_crate_info(**fields)
+    if rust_common.crate_info in target:
+        return [crate, target[rust_common.dep_info]]
+    return [rust_common.test_crate_info(crate = crate), target[rust_common.dep_info]]
+
+def _forward_output_groups(target, originals):
+    """Passes on output groups, but none for which rules_rust would build the crate.
+
+    Args:
+        target: The rules_rust target.
+        originals: A dict whose keys are the files that rules_rust's compiler writes.
+
+    Returns:
+        A dict of output groups.
+    """
+    if OutputGroupInfo not in target:
+        return {}
+    groups = {name: target[OutputGroupInfo][name] for name in target[OutputGroupInfo]}
+    return {
+        name: files
+        for name, files in groups.items()
+        if not name.endswith("_INTERNAL_") and not [f for f in files.to_list() if f in originals]
+    }
+
+def forward_unsplit(target):
+    """Passes on everything of a target that rules_rust builds after all.
+
+    Args:
+        target: The rules_rust target.
+
+    Returns:
+        A list of providers without DefaultInfo.
+    """
+    return [
+        target[provider]
+        for provider in (
+            rust_common.crate_info,
+            rust_common.test_crate_info,
+            rust_common.dep_info,
+            CcInfo,
+            OutputGroupInfo,
+        )
+        if provider in target
+    ]
+
+def forward_split(ctx, target, split, cc_toolchain, artifact):
+    """Passes on everything of a target but what rules_rust would build of it.
+
+    Args:
+        ctx: The rule's context.
+        target: The rules_rust target.
+        split: The target's SplitInfo.
+        cc_toolchain: The CcToolchainInfo, or None.
+        artifact: What the split built (File).
+
+    Returns:
+        A list of providers without DefaultInfo.
+    """
+    originals = {f: True for f in split.originals}
+    providers = _forward_crate(ctx, target, artifact)
+    if CcInfo in target:
+        original = crate_info_of(target).output
+        providers.append(replace_library(ctx, cc_toolchain, target[CcInfo], original, artifact))
+    providers.append(OutputGroupInfo(
+        modules = depset([split.link.modules]),
+        plan = depset([split.link.plan]),
+        **_forward_output_groups(target, originals)
+    ))
+    return providers
+
+def forward_runfiles(ctx, target, split, artifact):
+    """Passes on runfiles, with our artifact in place of rules_rust's executable.
+
+    Args:
+        ctx: The rule's context.
+        target: The rules_rust target.
+        split: The target's SplitInfo.
+        artifact: The executable (File), or None if the target is none.
+
+    Returns:
+        Runfiles.
+    """
+    theirs = target[DefaultInfo].default_runfiles
+    originals = {f: True for f in split.originals}
+    executable = target[DefaultInfo].files_to_run.executable
+    if executable:
+        originals[executable] = True
+    files = [f for f in theirs.files.to_list() if f not in originals]
+    runfiles = ctx.runfiles(
+        files = files + ([artifact] if artifact else []),
+        symlinks = theirs.symlinks,
+        root_symlinks = theirs.root_symlinks,
+    )
+
+    # Filtering loses what makes the empty __init__.py files of Python programs; their own runfiles still have it.
+    return runfiles.merge_all(split.runfiles)
+
+def forward_instrumented_files(ctx, target, split, artifact):
+    """Passes on what `bazel coverage` must know.
+
+    Args:
+        ctx: The rule's context.
+        target: The rules_rust target.
+        split: The target's SplitInfo.
+        artifact: What the split built (File).
+
+    Returns:
+        An InstrumentedFilesInfo.
+    """
+    metadata = []
+    if InstrumentedFilesInfo in target:
+        originals = {f: True for f in split.originals}
+        for file in target[InstrumentedFilesInfo].metadata_files.to_list():
+            metadata.append(artifact if file in originals else file)
+    return coverage_common.instrumented_files_info(
+        ctx,
+        source_attributes = ["coverage_srcs"],
+        dependency_attributes = ["coverage_crate", "coverage_deps"],
+        extensions = ["rs"],
+        metadata_files = metadata,
+    )

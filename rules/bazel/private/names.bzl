@@ -1,0 +1,26 @@
+"""Names that the macros, the aspect and the rules must agree on."""
+
+# The target that a macro declares with rules_rust's rule is called as the user's, with this at its end.
+INNER_SUFFIX = ".rules_rust"
+
+def public_name(name):
+    """Gives the name by which a user knows a target.
+
+    Args:
+        name: The name of a target, perhaps one that a macro made.
+
+    Returns:
+        The name without the macro's suffix.
+    """
+    return name.removesuffix(INNER_SUFFIX)
+
+def crate_name(name):
+    """Gives the crate name that rules_rust derives from a target's name.
+
+    Args:
+        name: The name of a target.
+
+    Returns:
+        The name of its crate.
+    """
+    return name.replace("-", "_").replace("/", "_")

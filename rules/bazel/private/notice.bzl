@@ -1,0 +1,17 @@
+"""Says something once a build, however many targets have reason to."""
+
+def _notice_impl(ctx):
+    if ctx.attr.message:
+        # buildifier: disable=print
+        print(ctx.attr.message)
+    return []
+
+notice = rule(
+    implementation = _notice_impl,
+    doc = "Prints a message when it is analysed.",
+    attrs = {
+        "message": attr.string(
+            doc = "What to print. Default: empty, which prints nothing.",
+        ),
+    },
+)

@@ -1,0 +1,53 @@
+"""Finds the action with which rules_rust builds a crate."""
+
+load("@rules_rust//rust:defs.bzl", "rust_common")
+
+def crate_info_of(target):
+    """Gets what rules_rust says of a target's crate.
+
+    Args:
+        target: A target.
+
+    Returns:
+        A CrateInfo, or None if the target is no crate.
+    """
+    if rust_common.crate_info in target:
+        return target[rust_common.crate_info]
+    if rust_common.test_crate_info in target:
+        return target[rust_common.test_crate_info].crate
+    return None
+
+def find_rustc_action(target, crate):
+    """Finds the action that compiles a target's crate.
+
+    Args:
+        target: A target, as an aspect sees it.
+        crate: The target's CrateInfo.
+
+    Returns:
+        A struct of `action` (the action, or None), `outputs` (all files that rules_rust's compiler actions for the target write),
+        `unsplit` (why the action cannot be split, as the end of a sentence, or the empty string).
+    """
+    found = None
+    any_rustc = False
+    outputs = []
+    for action in target.actions:
+        if not action.mnemonic.startswith("Rustc"):
+            continue
+        files = action.outputs.to_list()
+        outputs += files
+        if action.mnemonic == "Rustc":
+            any_rustc = True
+            if crate.output in files:
+                found = action
+
+    unsplit = ""
+    if found:
+        expected = [crate.output, crate.rustc_output]
+        extra = [f.basename for f in found.outputs.to_list() if f not in expected]
+        if extra:
+            unsplit = "its compiler action also writes " + ", ".join(extra)
+    elif any_rustc:
+        unsplit = "rustc does not link it (experimental_use_cc_common_link)"
+        outputs.append(crate.output)
+    return struct(action = found, outputs = outputs, unsplit = unsplit)

@@ -1,0 +1,175 @@
+"""The rules that publish what the split builds of a rules_rust target."""
+
+load("@rules_cc//cc/common:cc_info.bzl", "CcInfo")
+load("@rules_rust//rust:defs.bzl", "rust_common")
+load(":forward.bzl", "forward_instrumented_files", "forward_runfiles", "forward_split", "forward_unsplit")
+load(":link_only.bzl", "declare_link_only")
+load(":platform_transition.bzl", "platform_transition")
+load(":providers.bzl", "SplitInfo")
+load(":rustc_action.bzl", "crate_info_of")
+load(":split_aspect.bzl", "split_aspect")
+load(":toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains", "unsupported")
+
+def _say_unsplit(ctx, split, toolchains):
+    # What holds for the whole platform, the notice has said already.
+    if not unsupported(toolchains):
+        # buildifier: disable=print
+        print("splitlink: rules_rust builds {}, because {}".format(ctx.label, split.unsplit))
+
+def _executable_impl(ctx):
+    target = ctx.attr.target
+    split = target[SplitInfo]
+    toolchains = find_toolchains(ctx)
+    original = target[DefaultInfo].files_to_run.executable
+    if not original:
+        fail("{} is a {} crate, which nobody can run; use split_library for it".format(
+            target.label,
+            crate_info_of(target).type,
+        ))
+    extension = "." + original.extension if original.extension and original.basename != ctx.attr.target.label.name else ""
+    executable = ctx.actions.declare_file((ctx.attr.out or ctx.label.name) + extension)
+    if split.unsplit:
+        _say_unsplit(ctx, split, toolchains)
+        ctx.actions.symlink(output = executable, target_file = original, is_executable = True)
+        providers = forward_unsplit(target)
+    else:
+        declare_link_only(ctx, toolchains.tool, split.link, executable)
+        providers = forward_split(ctx, target, split, toolchains.cc, executable)
+    if RunEnvironmentInfo in target:
+        providers.append(target[RunEnvironmentInfo])
+    return providers + [
+        split,
+        forward_instrumented_files(ctx, target, split, executable),
+        DefaultInfo(
+            executable = executable,
+            files = depset([executable]),
+            runfiles = forward_runfiles(ctx, target, split, executable),
+        ),
+    ]
+
+def _library_impl(ctx):
+    target = ctx.attr.target
+    split = target[SplitInfo]
+    toolchains = find_toolchains(ctx)
+    crate = crate_info_of(target)
+    if split.unsplit:
+        _say_unsplit(ctx, split, toolchains)
+        files = target[DefaultInfo].files
+        providers = forward_unsplit(target)
+        artifact = crate.output
+    elif split.artifact:
+        artifact = split.artifact
+        files = depset([artifact])
+        providers = forward_split(ctx, target, split, toolchains.cc, artifact)
+    elif crate.type == "bin":
+        fail("{} is a program; use split_binary or split_test for it".format(target.label))
+    else:
+        fail("{} is a {} crate, which is not linked; it needs no rule of its own, rust_library targets are split where they are used".format(
+            target.label,
+            crate.type,
+        ))
+    return providers + [
+        split,
+        forward_instrumented_files(ctx, target, split, artifact),
+        DefaultInfo(
+            files = files,
+            runfiles = forward_runfiles(ctx, target, split, None),
+        ),
+    ]
+
+_COMMON_ATTRS = {
+    "coverage_crate": attr.label(
+        doc = "The crate that the target tests, for `bazel coverage`. Default: none.",
+    ),
+    "coverage_deps": attr.label_list(
+        doc = "Targets whose sources `bazel coverage` reports with this target. Default: none.",
+    ),
+    "coverage_srcs": attr.label_list(
+        doc = "Sources that `bazel coverage` reports for this target. Default: none.",
+        allow_files = True,
+    ),
+    "data": attr.label_list(
+        doc = "What `$(location)` in `args` may name; the target's own `data` is in the runfiles without it. Default: none.",
+        allow_files = True,
+    ),
+    "platform": attr.label(
+        doc = "The platform to build for. Default: the one of the build.",
+    ),
+    "target": attr.label(
+        doc = "The rules_rust target to build through the split. It is not built by rules_rust.",
+        mandatory = True,
+        providers = [[rust_common.crate_info], [rust_common.test_crate_info]],
+        aspects = [split_aspect],
+    ),
+    "_allowlist_function_transition": attr.label(
+        default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
+    ),
+    "_notice": attr.label(
+        default = Label("//rules/bazel/private:unsupported_platform"),
+    ),
+}
+
+_EXECUTABLE_ATTRS = _COMMON_ATTRS | {
+    "out": attr.string(
+        doc = "The file name of the program. Default: the target's name.",
+    ),
+}
+
+_TEST_ATTRS = _EXECUTABLE_ATTRS | {
+    # Bazel's coverage runner looks for these two under these names.
+    "_collect_cc_coverage": attr.label(
+        default = Label("@rules_rust//util/collect_coverage"),
+        executable = True,
+        cfg = "exec",
+    ),
+    "_lcov_merger": attr.label(
+        default = configuration_field(fragment = "coverage", name = "output_generator"),
+        executable = True,
+        cfg = "exec",
+    ),
+}
+
+split_binary = rule(
+    implementation = _executable_impl,
+    doc = """Builds an existing `rust_binary` through the split, as a program of this target's name.
+
+Use it for a target that one does not own; for one's own, `rust_binary` of this file does both in one.""",
+    attrs = _EXECUTABLE_ATTRS,
+    cfg = platform_transition,
+    executable = True,
+    fragments = ["cpp"],
+    provides = [DefaultInfo, rust_common.crate_info, rust_common.dep_info],
+    toolchains = SPLIT_TOOLCHAINS,
+)
+
+split_test = rule(
+    implementation = _executable_impl,
+    doc = "Builds an existing `rust_test` through the split, as a test of this target's name.",
+    attrs = _TEST_ATTRS,
+    cfg = platform_transition,
+    fragments = ["cpp"],
+    provides = [DefaultInfo, rust_common.crate_info, rust_common.dep_info],
+    test = True,
+    toolchains = SPLIT_TOOLCHAINS,
+)
+
+def _library_rule(doc, provides):
+    return rule(
+        implementation = _library_impl,
+        doc = doc,
+        attrs = _COMMON_ATTRS,
+        cfg = platform_transition,
+        fragments = ["cpp"],
+        provides = provides,
+        toolchains = SPLIT_TOOLCHAINS,
+    )
+
+split_library = _library_rule(
+    "Builds an existing `rust_shared_library` or `rust_static_library` through the split.",
+    [CcInfo, DefaultInfo, rust_common.test_crate_info],
+)
+
+split_proc_macro = _library_rule(
+    "Builds an existing `rust_proc_macro` through the split.",
+    [DefaultInfo, rust_common.crate_info, rust_common.dep_info],
+)
