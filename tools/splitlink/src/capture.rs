@@ -27,13 +27,14 @@ pub struct Invocation {
 /// If a file cannot be copied or the record not be written.
 pub fn record(dir: &Path, args: Vec<String>) -> Result<()> {
     let args = response_file::expand_linker(args)?;
+    let temporary = Temporary::new(dir.parent().unwrap_or(dir))?;
     let number = fs::read_dir(dir).with_context(|| format!("cannot list `{}`", dir.display()))?.count();
     let files = dir.join(number.to_string());
     fs::create_dir(&files).with_context(|| format!("cannot make `{}`", files.display()))?;
     let mut saved = BTreeMap::new();
     for arg in &args {
         let path = path_in(arg);
-        if !is_temporary(path) || saved.contains_key(path) {
+        if !temporary.holds(path) || saved.contains_key(path) {
             continue;
         }
         if Path::new(path).is_file() {
@@ -74,14 +75,47 @@ pub fn path_in(arg: &str) -> &str {
     arg.rsplit_once(['=', ',']).map_or(arg, |(_, path)| path)
 }
 
-/// Whether rustc made the file for this one link: it is in a folder named `rustc` and six letters or digits
-/// (`rustc_codegen_ssa::back::link::link_binary`, 1.95), or is a codegen unit's object.
-pub fn is_temporary(path: &str) -> bool {
-    path.ends_with(".rcgu.o")
-        || Path::new(path).iter().any(|name| {
-            let rest = name.to_str().and_then(|name| name.strip_prefix("rustc"));
-            rest.is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
-        })
+/// Where rustc puts the files that it makes for one link: its output folder, which is ours, or the system's folder for
+/// temporary files, there in a folder named `rustc` and six letters or digits (`rustc_codegen_ssa::back::link::link_binary`;
+/// from 1.90 or so on it is in the output folder).
+#[derive(Debug)]
+pub struct Temporary {
+    cwd: PathBuf,
+    scratch: PathBuf,
+    system: PathBuf,
+}
+
+impl Temporary {
+    /// The places for a run whose scratch folder is `scratch`.
+    ///
+    /// # Errors
+    /// If the working folder or `scratch` is gone.
+    pub fn new(scratch: &Path) -> Result<Self> {
+        let cwd = std::env::current_dir().context("cannot tell the working folder")?;
+        let scratch = fs::canonicalize(scratch).with_context(|| format!("cannot find `{}`", scratch.display()))?;
+        Ok(Self { cwd, scratch, system: std::env::temp_dir() })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn at(cwd: &str, scratch: &str, system: &str) -> Self {
+        Self { cwd: cwd.into(), scratch: scratch.into(), system: system.into() }
+    }
+
+    /// Whether rustc made the file or folder `path` for one link.
+    pub fn holds(&self, path: &str) -> bool {
+        let path = self.cwd.join(path);
+        path.starts_with(self.scratch.join("out"))
+            || path.strip_prefix(&self.system).is_ok_and(|rest| {
+                let name = rest.iter().next().and_then(|name| name.to_str()?.strip_prefix("rustc"));
+                name.is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
+            })
+    }
+
+    /// Whether `arg` names anything in the scratch folder, which nothing outside may do.
+    pub fn is_named_in(&self, arg: &str) -> bool {
+        let relative = self.scratch.strip_prefix(&self.cwd).unwrap_or(&self.scratch);
+        arg.contains(&*relative.to_string_lossy()) || arg.split(['=', ',']).any(|part| self.holds(part))
+    }
 }
 
 fn save(file: &Path, into: &Path, number: usize) -> Result<PathBuf> {
@@ -99,12 +133,14 @@ mod tests {
 
     #[test]
     fn temporary_files() {
-        for yes in ["/t/rustcAb12Cd/symbols.o", "out/rustcM9rDBm/list", "out/m.m.f19-cgu.0.rcgu.o"] {
-            assert!(is_temporary(yes), "{yes}");
+        let temporary = Temporary::at("/w", "/w/s", "/tmp");
+        for yes in ["/tmp/rustcAb12Cd/symbols.o", "s/out/rustcM9rDBm/list", "/w/s/out/m.m.f19-cgu.0.rcgu.o"] {
+            assert!(temporary.holds(yes), "{yes}");
         }
-        for no in ["/usr/lib/rustc/x.o", "bazel-out/librustc_abc.a", "/x/rustc-1.95/libstd.rlib"] {
-            assert!(!is_temporary(no), "{no}");
+        for no in ["/tmp/rustc-1.95/libstd.rlib", "/w/rustcsource/x.o", "s/deps/liba.rlib", "other.rcgu.o"] {
+            assert!(!temporary.holds(no), "{no}");
         }
+        assert!(temporary.is_named_in("-Wl,-Map=s/map") && !temporary.is_named_in("-Wl,-Map=map"));
         assert_eq!(path_in("-Wl,--version-script=/t/list"), "/t/list");
         assert_eq!(path_in("a=b.o"), "a=b.o");
     }

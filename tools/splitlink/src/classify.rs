@@ -1,6 +1,6 @@
 //! What each argument of rustc's linker call is: a captured call becomes the typed, path-free line of a link plan.
 
-use crate::capture::{self, Invocation};
+use crate::capture::{self, Invocation, Temporary};
 use crate::crates;
 use crate::plan::{Item, MODULES, SYSROOT};
 use crate::run_path;
@@ -17,8 +17,8 @@ pub struct Context<'a> {
     pub crate_type: &'a str,
     /// The folder where our hollow rlibs are, as rustc may spell it.
     pub deps: &'a [PathBuf],
-    /// Our scratch folder, as rustc may spell it; nothing in it may be left in a plan.
-    pub scratch: &'a [PathBuf],
+    /// Where rustc's temporary files and ours are; none of them may be left in a plan.
+    pub temporary: &'a Temporary,
     /// The working folder; paths in it become relative.
     pub cwd: &'a Path,
     /// The user's own linker arguments, in order.
@@ -89,7 +89,7 @@ fn item(arg: &str, call: &Invocation, context: &Context<'_>, line: &mut Line) ->
     if let Some((_, target, file_name)) = sysroot_rlib(path) {
         return Ok(Item::SysrootCrate { target, file_name });
     }
-    if capture::is_temporary(path) {
+    if context.temporary.holds(path) {
         // Unpacked from an rlib, which is hollow here; rustc puts such libraries right behind their crate.
         if let Some(Item::Crate { id }) = line.items.iter().rev().find(|item| matches!(item, Item::Crate { .. }))
             && path.ends_with(".a")
@@ -148,7 +148,7 @@ pub fn module_name(name: &str) -> Option<Module> {
 }
 
 fn search_path(dir: &str, call: &Invocation, context: &Context<'_>, line: &mut Line) -> Result<Option<Item>> {
-    if capture::is_temporary(dir) {
+    if context.temporary.holds(dir) {
         // rustc names its folder of import libraries whether or not there are any.
         let inside: Vec<_> = call.saved.iter().filter(|(path, _)| Path::new(path).parent() == Some(Path::new(dir))).collect();
         if inside.is_empty() {
@@ -160,7 +160,7 @@ fn search_path(dir: &str, call: &Invocation, context: &Context<'_>, line: &mut L
         }
         return Ok(Some(Item::SearchPath { dir: format!("{MODULES}/{folder}") }));
     }
-    if context.scratch.iter().any(|scratch| Path::new(dir).starts_with(scratch)) {
+    if context.temporary.is_named_in(dir) {
         return Ok(None);
     }
     Ok(Some(Item::SearchPath { dir: portable(dir, context)? }))
@@ -182,7 +182,7 @@ pub fn sysroot_rlib(path: &str) -> Option<(&str, String, String)> {
 
 /// `arg` without any path of this machine: the working folder's own are relative, the sysroot's begin with `{sysroot}`.
 fn portable(arg: &str, context: &Context<'_>) -> Result<String> {
-    if arg.split(['=', ',']).any(capture::is_temporary) || context.scratch.iter().any(|s| arg.contains(&*s.to_string_lossy())) {
+    if context.temporary.is_named_in(arg) {
         return Err(unknown(arg, context));
     }
     let mut arg = arg.to_owned();
@@ -226,7 +226,7 @@ mod tests {
             crate_name: "app",
             crate_type: "bin",
             deps: &["s/deps".into(), "/w/s/deps".into()],
-            scratch: &["/w/s".into()],
+            temporary: &Temporary::at("/w", "/w/s", "/t"),
             cwd: Path::new("/w"),
             link_args: vec!["-Wl,-rpath,$ORIGIN/a".into(), "x.o".into()],
         };
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn temporary_files_by_name() {
-        let files = ["out/rustcAbCdEf/symbols.o", "out/app.app.f19-cgu.0.rcgu.o", "out/app.ej3brd.rcgu.o", "/t/rustcAbCdEf/list"];
+        let files = ["s/out/rustcAbCdEf/symbols.o", "s/out/app.app.f19-cgu.0.rcgu.o", "/w/s/out/app.ej3brd.rcgu.o", "/t/rustcAbCdEf/list"];
         let line = classified(&[files[0], files[1], files[2], "-Wl,--version-script=/t/rustcAbCdEf/list"], &files).unwrap();
         assert_eq!(
             line.items,

@@ -2,7 +2,7 @@
 //! the link plan.
 
 use crate::archive::Archive;
-use crate::capture;
+use crate::capture::{self, Temporary};
 use crate::classify::{self, Line, Module};
 use crate::command::{self, ChildFailed, Given};
 use crate::crates::{DependencyFolder, Form};
@@ -53,13 +53,13 @@ pub fn run(plan: &Path, modules: &Path, dependencies: &Dependencies, own_args: &
     let captured = compile(&program, args, linker.as_deref(), &scratch)?;
 
     let cwd = std::env::current_dir().context("cannot tell the working folder")?;
-    let spelled = |path: &Path| vec![path.to_owned(), cwd.join(path)];
-    let (deps, scratch_dirs) = (spelled(&folder.dir), spelled(scratch.path()));
+    let deps = [folder.dir.clone(), cwd.join(&folder.dir)];
+    let temporary = Temporary::new(scratch.path())?;
     let context = |crate_type| classify::Context {
         crate_name: &asked.crate_name,
         crate_type,
         deps: &deps,
-        scratch: &scratch_dirs,
+        temporary: &temporary,
         cwd: &cwd,
         link_args: link_args.clone(),
     };
