@@ -133,14 +133,14 @@ mod tests {
 
     #[test]
     fn temporary_files() {
-        let temporary = Temporary::at("/w", "/w/s", "/tmp");
-        for yes in ["/tmp/rustcAb12Cd/symbols.o", "s/out/rustcM9rDBm/list", "/w/s/out/m.m.f19-cgu.0.rcgu.o"] {
+        let temporary = Temporary::at("/w", "/w/p.scratch", "/tmp");
+        for yes in ["/tmp/rustcAb12Cd/symbols.o", "p.scratch/out/rustcM9rDBm/list", "/w/p.scratch/out/m.m.f19-cgu.0.rcgu.o"] {
             assert!(temporary.holds(yes), "{yes}");
         }
-        for no in ["/tmp/rustc-1.95/libstd.rlib", "/w/rustcsource/x.o", "s/deps/liba.rlib", "other.rcgu.o"] {
+        for no in ["/tmp/rustc-1.95/libstd.rlib", "/w/rustcsource/x.o", "p.scratch/deps/liba.rlib", "other.rcgu.o"] {
             assert!(!temporary.holds(no), "{no}");
         }
-        assert!(temporary.is_named_in("-Wl,-Map=s/map") && !temporary.is_named_in("-Wl,-Map=map"));
+        assert!(temporary.is_named_in("-Wl,-Map=p.scratch/map") && !temporary.is_named_in("-Wl,-Map=map"));
         assert_eq!(path_in("-Wl,--version-script=/t/list"), "/t/list");
         assert_eq!(path_in("a=b.o"), "a=b.o");
     }

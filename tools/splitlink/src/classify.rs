@@ -225,8 +225,8 @@ mod tests {
         let context = Context {
             crate_name: "app",
             crate_type: "bin",
-            deps: &["s/deps".into(), "/w/s/deps".into()],
-            temporary: &Temporary::at("/w", "/w/s", "/t"),
+            deps: &["p.scratch/deps".into(), "/w/p.scratch/deps".into()],
+            temporary: &Temporary::at("/w", "/w/p.scratch", "/t"),
             cwd: Path::new("/w"),
             link_args: vec!["-Wl,-rpath,$ORIGIN/a".into(), "x.o".into()],
         };
@@ -237,7 +237,7 @@ mod tests {
     fn every_kind_of_argument() {
         let table: &[(&[&str], Option<Item>)] = &[
             (&["-m64"], Some(Item::TargetFlag { arg: "-m64".into() })),
-            (&["/w/s/deps/libdep-1.rlib"], Some(Item::Crate { id: "dep-1".into() })),
+            (&["/w/p.scratch/deps/libdep-1.rlib"], Some(Item::Crate { id: "dep-1".into() })),
             (
                 &["/r/lib/rustlib/x86_64-unknown-linux-gnu/lib/libstd-9.rlib"],
                 Some(Item::SysrootCrate { target: "x86_64-unknown-linux-gnu".into(), file_name: "libstd-9.rlib".into() }),
@@ -246,8 +246,8 @@ mod tests {
             (&["-B/r/lib/rustlib/t/bin/gcc-ld"], Some(Item::TargetFlag { arg: "-B{sysroot}/lib/rustlib/t/bin/gcc-ld".into() })),
             (&["-L", "/r/lib/rustlib/t/lib"], Some(Item::SearchPath { dir: "{sysroot}/lib/rustlib/t/lib".into() })),
             (&["-L", "/w/out/native"], Some(Item::SearchPath { dir: "out/native".into() })),
-            (&["-L", "/w/s/out/rustcAbCdEf/raw-dylibs"], None),
-            (&["-o", "/w/s/out/app"], Some(Item::Output)),
+            (&["-L", "/w/p.scratch/out/rustcAbCdEf/raw-dylibs"], None),
+            (&["-o", "/w/p.scratch/out/app"], Some(Item::Output)),
             (&["-Wl,-rpath,$ORIGIN/a"], Some(Item::RunPath { arg: "-Wl,-rpath,$ORIGIN/a".into() })),
         ];
         for (args, expected) in table {
@@ -258,7 +258,12 @@ mod tests {
 
     #[test]
     fn temporary_files_by_name() {
-        let files = ["s/out/rustcAbCdEf/symbols.o", "s/out/app.app.f19-cgu.0.rcgu.o", "/w/s/out/app.ej3brd.rcgu.o", "/t/rustcAbCdEf/list"];
+        let files = [
+            "p.scratch/out/rustcAbCdEf/symbols.o",
+            "p.scratch/out/app.app.f19-cgu.0.rcgu.o",
+            "/w/p.scratch/out/app.ej3brd.rcgu.o",
+            "/t/rustcAbCdEf/list",
+        ];
         let line = classified(&[files[0], files[1], files[2], "-Wl,--version-script=/t/rustcAbCdEf/list"], &files).unwrap();
         assert_eq!(
             line.items,
@@ -274,7 +279,7 @@ mod tests {
 
     #[test]
     fn an_unknown_temporary_file_is_an_error() {
-        for arg in ["/t/rustcAbCdEf/new.o", "-Wl,--order-file=/t/rustcAbCdEf/order", "/w/s/else"] {
+        for arg in ["/t/rustcAbCdEf/new.o", "-Wl,--order-file=/t/rustcAbCdEf/order", "/w/p.scratch/else"] {
             let message = classified(&[arg], &[]).unwrap_err().to_string();
             assert!(message.contains("does not know") && message.contains("`app`"), "{arg}: {message}");
         }
@@ -282,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_library_unpacked_from_a_crate() {
-        let line = classified(&["/w/s/deps/libsys-1.rlib", "-Wl,--whole-archive", "/t/rustcAbCdEf/libz.a"], &[]).unwrap();
+        let line = classified(&["/w/p.scratch/deps/libsys-1.rlib", "-Wl,--whole-archive", "/t/rustcAbCdEf/libz.a"], &[]).unwrap();
         assert_eq!(line.items[2], Item::BundledLibrary { id: "sys-1".into(), member: "libz.a".into() });
     }
 }
