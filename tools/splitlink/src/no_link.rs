@@ -211,6 +211,7 @@ fn stand_in_for_native_libraries(args: &mut RustcArgs, scratch: &Scratch) -> Res
 /// The folder of the target's standard library, as rustc says.
 fn target_libdir(program: &str, args: &RustcArgs) -> Result<PathBuf> {
     let mut command = Command::new(program);
+    command.args(args.toolchain());
     for option in ["sysroot", "target"] {
         command.args(args.values(option).map(|value| format!("--{option}={value}")));
     }

@@ -146,9 +146,18 @@ impl RustcArgs {
         }
     }
 
-    /// Adds the option `name` at the beginning.
+    /// rustup's choice of a toolchain, `+nightly`, which must stay the first argument.
+    pub fn toolchain(&self) -> Option<&str> {
+        match self.0.first() {
+            Some(Arg::Other(arg)) if arg.starts_with('+') => Some(arg),
+            _ => None,
+        }
+    }
+
+    /// Adds the option `name` before all others.
     pub fn push_front(&mut self, name: &'static str, value: impl Into<String>) {
-        self.0.insert(0, Arg::Option { name, value: value.into() });
+        let at = usize::from(self.toolchain().is_some());
+        self.0.insert(at, Arg::Option { name, value: value.into() });
     }
 
     /// Adds the option `name` at the end.
