@@ -14,6 +14,17 @@ def public_name(name):
     """
     return name.removesuffix(INNER_SUFFIX)
 
+def public_label(label):
+    """Gives the label by which a user knows a target.
+
+    Args:
+        label: The label of a target, perhaps one that a macro made.
+
+    Returns:
+        The label as text, without the macro's suffix.
+    """
+    return public_name(str(label).removeprefix("@@").removeprefix("@"))
+
 def crate_name(name):
     """Gives the crate name that rules_rust derives from a target's name.
 

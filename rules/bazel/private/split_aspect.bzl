@@ -5,7 +5,7 @@ load(":crate_set.bzl", "crate_set")
 load(":library_actions.bzl", "declare_library")
 load(":link_inputs.bzl", "part_inputs")
 load(":link_only.bzl", "declare_link_only", "new_link")
-load(":names.bzl", "public_name")
+load(":names.bzl", "public_label", "public_name")
 load(":no_link.bzl", "declare_no_link")
 load(":providers.bzl", "SplitInfo")
 load(":rustc_action.bzl", "crate_info_of", "find_rustc_action")
@@ -170,7 +170,7 @@ def _split_aspect_impl(target, ctx):
     known = {f: True for f in deps.originals.to_list()}
     foreign = _foreign_crate(target, known)
     if foreign:
-        reason = "it depends on crate {} ({}), which the split cannot build".format(foreign.name, foreign.owner)
+        reason = "it depends on crate {} ({}), which the split cannot build".format(foreign.name, public_label(foreign.owner))
         return [_unsplit(target, ctx, deps, reason, found.outputs)]
 
     directory = public_name(ctx.label.name) + ".splitlink"

@@ -4,6 +4,7 @@ load("@rules_cc//cc/common:cc_info.bzl", "CcInfo")
 load("@rules_rust//rust:defs.bzl", "rust_common")
 load(":forward.bzl", "forward_instrumented_files", "forward_runfiles", "forward_split", "forward_unsplit")
 load(":link_only.bzl", "declare_link_only")
+load(":names.bzl", "public_label")
 load(":platform_transition.bzl", "platform_transition")
 load(":providers.bzl", "SplitInfo")
 load(":rustc_action.bzl", "crate_info_of")
@@ -14,7 +15,7 @@ def _say_unsplit(ctx, split, toolchains):
     # What holds for the whole platform, the notice has said already.
     if not unsupported(toolchains):
         # buildifier: disable=print
-        print("splitlink: rules_rust builds {}, because {}".format(ctx.label, split.unsplit))
+        print("splitlink: rules_rust builds {}, because {}".format(public_label(ctx.label), split.unsplit))
 
 def _executable_impl(ctx):
     target = ctx.attr.target

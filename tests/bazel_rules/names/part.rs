@@ -1,0 +1,2 @@
+/// What the programs of this package print, after their crate's name.
+pub const TEXT: &str = "has a part";

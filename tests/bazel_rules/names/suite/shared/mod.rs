@@ -1,0 +1,1 @@
+pub const SHARED: u32 = 5;

@@ -1,0 +1,1 @@
+int first_one(void) { return 1; }

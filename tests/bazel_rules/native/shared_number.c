@@ -1,0 +1,1 @@
+int shared_number(void) { return 23; }
