@@ -1,10 +1,15 @@
 """Says something once a build, however many targets have reason to."""
 
+NoticeInfo = provider(
+    doc = "Whether something was said.",
+    fields = {"said": "bool: Whether the notice had a message."},
+)
+
 def _notice_impl(ctx):
     if ctx.attr.message:
         # buildifier: disable=print
         print(ctx.attr.message)
-    return []
+    return [NoticeInfo(said = bool(ctx.attr.message))]
 
 notice = rule(
     implementation = _notice_impl,

@@ -5,15 +5,21 @@ load("@rules_rust//rust:defs.bzl", "rust_common")
 load(":forward.bzl", "forward_instrumented_files", "forward_runfiles", "forward_split", "forward_unsplit")
 load(":link_only.bzl", "declare_link_only")
 load(":names.bzl", "public_label")
+load(":notice.bzl", "NoticeInfo")
 load(":platform_transition.bzl", "platform_transition")
 load(":providers.bzl", "SplitInfo")
 load(":rustc_action.bzl", "crate_info_of")
 load(":split_aspect.bzl", "split_aspect")
-load(":toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains", "unsupported")
+load(":toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
 
-def _say_unsplit(ctx, split, toolchains):
-    # What holds for the whole platform, the notice has said already.
-    if not unsupported(toolchains):
+def _say_unsplit(ctx, split):
+    """Says why a target is not split, unless it was said for all targets.
+
+    Args:
+        ctx: The rule's context.
+        split: The target's SplitInfo.
+    """
+    if not [notice for notice in ctx.attr._notices if notice[NoticeInfo].said]:
         # buildifier: disable=print
         print("splitlink: rules_rust builds {}, because {}".format(public_label(ctx.label), split.unsplit))
 
@@ -30,7 +36,7 @@ def _executable_impl(ctx):
     extension = "." + original.extension if original.extension and original.basename != ctx.attr.target.label.name else ""
     executable = ctx.actions.declare_file((ctx.attr.out or ctx.label.name) + extension)
     if split.unsplit:
-        _say_unsplit(ctx, split, toolchains)
+        _say_unsplit(ctx, split)
         ctx.actions.symlink(output = executable, target_file = original, is_executable = True)
         providers = forward_unsplit(target)
     else:
@@ -54,7 +60,7 @@ def _library_impl(ctx):
     toolchains = find_toolchains(ctx)
     crate = crate_info_of(target)
     if split.unsplit:
-        _say_unsplit(ctx, split, toolchains)
+        _say_unsplit(ctx, split)
         files = target[DefaultInfo].files
         providers = forward_unsplit(target)
         artifact = crate.output
@@ -105,8 +111,12 @@ _COMMON_ATTRS = {
     "_allowlist_function_transition": attr.label(
         default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
     ),
-    "_notice": attr.label(
-        default = Label("//rules/bazel/private:unsupported_platform"),
+    "_notices": attr.label_list(
+        default = [
+            Label("//rules/bazel/private:unsupported_linking"),
+            Label("//rules/bazel/private:unsupported_platform"),
+        ],
+        providers = [NoticeInfo],
     ),
 }
 
