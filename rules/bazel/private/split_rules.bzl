@@ -33,8 +33,7 @@ def _executable_impl(ctx):
             target.label,
             crate_info_of(target).type,
         ))
-    extension = "." + original.extension if original.extension and original.basename != ctx.attr.target.label.name else ""
-    executable = ctx.actions.declare_file((ctx.attr.out or ctx.label.name) + extension)
+    executable = ctx.actions.declare_file((ctx.attr.out or ctx.label.name) + toolchains.rust.binary_ext)
     if split.unsplit:
         _say_unsplit(ctx, split)
         ctx.actions.symlink(output = executable, target_file = original, is_executable = True)
