@@ -1,30 +1,29 @@
-"""The toolchain that gives the rules the splitlink tool."""
+"""The toolchain that brings the splitlink tool to the rules.
 
-def _splitlink_toolchain_impl(ctx):
-    return [platform_common.ToolchainInfo(splitlink = ctx.attr.splitlink[DefaultInfo].files_to_run)]
+By default the tool is built from source by the Rust toolchain of the workspace. To use a prebuilt executable instead:
 
-splitlink_toolchain = rule(
-    implementation = _splitlink_toolchain_impl,
-    doc = """Where the rules find the splitlink tool. To use a prebuilt one, register this in the root module:
+    load("@splitlink//rules/bazel:toolchain.bzl", "splitlink_toolchain")
 
-    splitlink_toolchain(name = "prebuilt", splitlink = "//path/to:splitlink")
+    splitlink_toolchain(
+        name = "prebuilt",
+        splitlink = "@splitlink_x86_64//:splitlink",
+    )
 
     toolchain(
-        name = "toolchain",
-        exec_compatible_with = ["@platforms//os:linux", "@platforms//cpu:x86_64"],
+        name = "prebuilt_toolchain",
+        exec_compatible_with = [
+            "@platforms//cpu:x86_64",
+            "@platforms//os:linux",
+        ],
         toolchain = ":prebuilt",
         toolchain_type = "@splitlink//rules/bazel/toolchain:toolchain_type",
     )
 
-with `register_toolchains("//path/to:toolchain")` in MODULE.bazel. Without one, the tool is built from source.
-""",
-    attrs = {
-        "splitlink": attr.label(
-            doc = "The `splitlink` executable: a file, or a target that makes one. Required.",
-            mandatory = True,
-            executable = True,
-            allow_single_file = True,
-            cfg = "exec",
-        ),
-    },
-)
+and in MODULE.bazel, where it comes before what splitlink itself registers:
+
+    register_toolchains("//:prebuilt_toolchain")
+"""
+
+load("//rules/bazel/private:splitlink_toolchain.bzl", _splitlink_toolchain = "splitlink_toolchain")
+
+splitlink_toolchain = _splitlink_toolchain

@@ -1,225 +1,260 @@
-"""The third-party crates of the splitlink tool, fetched by Cargo as Cargo.lock pins them, with BUILD files for rules_rust.
+"""The third-party crates of the splitlink tool, fetched with Cargo as Cargo.lock says.
 
-Cargo does the fetching because it knows the user's registries, mirrors and proxies; this file only writes down in Starlark what
-`cargo metadata` says.
+Cargo vendors the sources and resolves features and dependencies; what it says becomes a BUILD file for each crate.
 """
 
-# The tool runs where actions run, on Linux; its crates are the same on each architecture.
-_PLATFORM = "x86_64-unknown-linux-gnu"
+# Where the tool runs; dependencies and features for all of them are joined.
+_PLATFORMS = [
+    "aarch64-unknown-linux-gnu",
+    "x86_64-unknown-linux-gnu",
+]
 
-_PREAMBLE = """load("@rules_rust//cargo:defs.bzl", "cargo_build_script")
+_TOOL = "splitlink"
+
+_BUILD_FILE = """\
+load("@rules_rust//cargo:defs.bzl", "cargo_build_script")
 load("@rules_rust//rust:defs.bzl", "rust_library", "rust_proc_macro")
 
 package(default_visibility = ["//visibility:public"])
+
+_SOURCES = glob(["**/*.rs"])
+
+# Files that `include_str!` and build scripts may read.
+_OTHER_FILES = glob(
+    ["**"],
+    allow_empty = True,
+    exclude = [
+        "**/*.rs",
+        "**/* *",
+        "BUILD.bazel",
+    ],
+)
 """
 
-_SRCS = """    srcs = glob(
-        ["{directory}/**/*.rs"],
-        allow_empty = True,
-    ),
-    compile_data = glob(
-        ["{directory}/**"],
-        exclude = ["{directory}/**/*.rs"],
-        allow_empty = True,
-    ),
+_RULE = """
+{rule}(
+    name = {name},
+    srcs = _SOURCES,
+    aliases = {aliases},
+    compile_data = _OTHER_FILES,
+    crate_features = {features},
+    crate_name = {crate_name},
+    crate_root = {root},
+    edition = {edition},
+    proc_macro_deps = {proc_macro_deps},
+    rustc_flags = ["--cap-lints=allow"],
+    version = {version},
+    deps = {deps},{more}
+)
 """
 
-def _find_cargo(rctx):
-    """Finds the user's Cargo.
+def _find_cargo(ctx):
+    """Finds Cargo: $CARGO, else the one on the PATH, else rules_rust's for the host.
 
     Args:
-        rctx: The repository context.
+        ctx: The repository context.
 
     Returns:
-        Its path.
+        The path of cargo, and what to add to its environment.
     """
-    named = rctx.getenv("CARGO") if hasattr(rctx, "getenv") else rctx.os.environ.get("CARGO")
-    if named:
-        return named
-    found = rctx.which("cargo")
-    if found:
-        return found
-    fail("\n".join([
-        "splitlink: cargo was not found, and it fetches the crates that the splitlink tool is built from.",
-        "Possible fixes:",
-        "  - put cargo on PATH, or name it: --repo_env=CARGO=/path/to/cargo",
-        "  - register a prebuilt splitlink (see splitlink_toolchain in @splitlink//rules/bazel:toolchain.bzl)",
-    ]))
+    cargo = ctx.getenv("CARGO")
+    cargo = ctx.path(cargo) if cargo else ctx.which("cargo")
+    if cargo:
+        return cargo, {}
 
-def _cargo(rctx, cargo, arguments):
-    """Runs Cargo on the tool's manifest.
+    # Downloaded only if it comes to this.
+    return ctx.path(Label("@rust_host_tools//:bin/cargo")), {"RUSTC": str(ctx.path(Label("@rust_host_tools//:bin/rustc")))}
 
-    Args:
-        rctx: The repository context.
-        cargo: The path of Cargo.
-        arguments: What to run.
+def _run_cargo(ctx, cargo, arguments, doing):
+    path, environment = cargo
+    result = ctx.execute([path] + arguments, environment = environment, timeout = 1800)
+    if result.return_code:
+        fail("""
 
-    Returns:
-        What it prints.
-    """
-    result = rctx.execute([cargo] + arguments, timeout = 600)
-    if result.return_code != 0:
-        fail("splitlink: `cargo {}` failed, so the crates of the splitlink tool cannot be had:\n{}".format(
-            " ".join(arguments),
-            result.stderr,
-        ))
+splitlink: Cargo cannot {doing}, which are needed to build the splitlink tool from source.
+
+{cargo} {arguments}
+{stderr}
+Possible fixes:
+- If Cargo is too old for the tool (see rust-version in splitlink's Cargo.toml), put a newer one on the PATH or name it with --repo_env=CARGO=<path>.
+- If it cannot reach its registry, check the network and Cargo's own configuration.
+- Or use a prebuilt tool: see splitlink_toolchain in @splitlink//rules/bazel:toolchain.bzl.
+""".format(doing = doing, cargo = path, arguments = " ".join(arguments), stderr = result.stderr))
     return result.stdout
 
-def _rule(kind, attributes, directory):
-    lines = ["{} = {},".format(name, repr(value)) for name, value in attributes.items() if value]
-    return "\n{}(\n{}    {}\n)\n".format(kind, _SRCS.format(directory = directory), "\n    ".join(lines))
-
-def _dependencies(node, labels, kind):
-    """Sorts the dependencies of a crate.
-
-    Args:
-        node: Its node in Cargo's resolved graph.
-        labels: A struct of `name`, `proc_macro` and `crate_name` for each package id.
-        kind: None for ordinary dependencies, "build" for the build script's.
-
-    Returns:
-        A struct of `deps`, `proc_macro_deps` and `aliases`, as attributes of a rule.
-    """
-    deps, proc_macro_deps, aliases = [], [], {}
-    for dep in node["deps"]:
-        if kind not in [k["kind"] for k in dep["dep_kinds"]]:
-            continue
-        label = labels[dep["pkg"]]
-        (proc_macro_deps if label.proc_macro else deps).append(":" + label.name)
-        if dep["name"] != label.crate_name:
-            aliases[":" + label.name] = dep["name"]
-    return struct(aliases = aliases, deps = sorted(deps), proc_macro_deps = sorted(proc_macro_deps))
-
-def _relative(path, root):
-    return path.removeprefix(root + "/")
-
-def _target(package, kinds):
+def _library_target(package):
+    """Finds the library or procedural macro among a package's targets; None if there is neither."""
     for target in package["targets"]:
-        if [kind for kind in kinds if kind in target["kind"]]:
+        if [kind for kind in target["kind"] if kind in ("lib", "rlib", "proc-macro")]:
             return target
     return None
 
-def _library(package):
-    return _target(package, ["lib", "rlib", "proc-macro"])
+def _build_script_target(package):
+    for target in package["targets"]:
+        if "custom-build" in target["kind"]:
+            return target
+    return None
 
-def _build_file(metadata, root):
-    """Writes the BUILD file for all crates.
+def _is_proc_macro(package):
+    return "proc-macro" in _library_target(package)["kind"]
+
+def _folder(package):
+    return "{}-{}".format(package["name"], package["version"])
+
+def _label(package):
+    return "//vendor/{}:{}".format(_folder(package), package["name"])
+
+def _dependencies(node, kind, packages):
+    """Lists a package's dependencies of one kind, as a rule's attributes.
 
     Args:
-        metadata: What `cargo metadata` says.
-        root: The folder of the repository.
+        node: The package's node in Cargo's resolved graph.
+        kind: None for ordinary dependencies, "build" for those of the build script.
+        packages: All packages by id.
 
     Returns:
-        The text.
+        A struct of the attributes `deps`, `proc_macro_deps` and `aliases`, and of the packages' ids, `ids`.
     """
-    members = metadata["workspace_members"]
-    packages = {p["id"]: p for p in metadata["packages"] if p["id"] not in members}
-    nodes = {n["id"]: n for n in metadata["resolve"]["nodes"]}
-    direct = [dep["pkg"] for id in members for dep in nodes[id]["deps"]]
-    names = {}
-    for package in packages.values():
-        names[package["name"]] = names.get(package["name"], 0) + 1
-    labels = {}
-    for id, package in packages.items():
-        library = _library(package)
-
-        # Of two versions of one crate, the one that the tool itself depends on has the plain name.
-        plain = names[package["name"]] == 1 or id in direct
-        labels[id] = struct(
-            crate_name = library["name"].replace("-", "_"),
-            name = package["name"] if plain else "{}-{}".format(package["name"], package["version"]),
-            proc_macro = "proc-macro" in library["kind"],
-        )
-
-    text = _PREAMBLE
-    for id in sorted(packages):
-        if id not in nodes:
+    found = struct(deps = [], proc_macro_deps = [], aliases = {}, ids = [])
+    for dependency in node["deps"]:
+        if kind not in [k["kind"] for k in dependency["dep_kinds"]]:
             continue
-        text += _crate(packages[id], nodes[id], labels, root)
-    return text
+        package = packages[dependency["pkg"]]
+        label = _label(package)
+        (found.proc_macro_deps if _is_proc_macro(package) else found.deps).append(label)
+        if dependency["name"] != _library_target(package)["name"].replace("-", "_"):
+            found.aliases[label] = dependency["name"]
+        found.ids.append(dependency["pkg"])
+    return found
 
-def _crate(package, node, labels, root):
-    label = labels[package["id"]]
-    directory = _relative(package["manifest_path"], root).removesuffix("/Cargo.toml")
-    library = _library(package)
-    common = {
-        "crate_features": node["features"],
-        "rustc_flags": ["--cap-lints=allow"],
-        "version": package["version"],
-    }
-    dependencies = _dependencies(node, labels, None)
-    text = ""
-    script = _target(package, ["custom-build"])
+def _relative(package, path):
+    folder = package["manifest_path"].removesuffix("Cargo.toml")
+    return path.removeprefix(folder)
+
+def _rule(package, node, target, dependencies, rule, name, deps = [], more = ""):
+    return _RULE.format(
+        aliases = repr(dependencies.aliases),
+        crate_name = repr(target["name"].replace("-", "_")),
+        deps = repr(dependencies.deps + deps),
+        edition = repr(target["edition"]),
+        features = repr(node["features"]),
+        more = more,
+        name = repr(name),
+        proc_macro_deps = repr(dependencies.proc_macro_deps),
+        root = repr(_relative(package, target["src_path"])),
+        rule = rule,
+        version = repr(package["version"]),
+    )
+
+def _build_script(ctx, package, node, target, dependencies):
+    # rules_rust before 0.55 knows only the older form of the lines that a build script prints.
+    script = package["manifest_path"].removesuffix("Cargo.toml") + _relative(package, target["src_path"])
+    text = ctx.read(script)
+    if "\"cargo::" in text:
+        ctx.file(script, text.replace("\"cargo::", "\"cargo:"))
+    return _rule(
+        package,
+        node,
+        target,
+        dependencies,
+        "cargo_build_script",
+        "build_script",
+        more = """
+    data = _OTHER_FILES + _SOURCES,
+    links = {links},
+    pkg_name = {name},""".format(links = repr(package["links"]), name = repr(package["name"])),
+    )
+
+def _write_package(ctx, package, node, packages):
+    """Writes the BUILD file of a crate.
+
+    Args:
+        ctx: The repository context.
+        package: The package, as `cargo metadata` describes it.
+        node: Its node in the resolved graph.
+        packages: All packages by id.
+
+    Returns:
+        The ids of the packages that it depends on.
+    """
+    dependencies = _dependencies(node, None, packages)
+    ids = list(dependencies.ids)
+    text = _BUILD_FILE
+    script = _build_script_target(package)
     if script:
-        build = _dependencies(node, labels, "build")
-        text += _rule("cargo_build_script", common | {
-            "aliases": build.aliases,
-            "crate_name": "build_script_build",
-            "crate_root": _relative(script["src_path"], root),
-            "deps": build.deps,
-            "edition": script["edition"],
-            "name": label.name + "-build-script",
-            "proc_macro_deps": build.proc_macro_deps,
-        }, directory)
-    text += _rule("rust_proc_macro" if label.proc_macro else "rust_library", common | {
-        "aliases": dependencies.aliases,
-        "crate_name": label.crate_name,
-        "crate_root": _relative(library["src_path"], root),
-        "deps": dependencies.deps + ([":" + label.name + "-build-script"] if script else []),
-        "edition": library["edition"],
-        "name": label.name,
-        "proc_macro_deps": dependencies.proc_macro_deps,
-        "rustc_env": {"CARGO_PKG_NAME": package["name"]},
-    }, directory)
-    return text
+        build_dependencies = _dependencies(node, "build", packages)
+        ids += build_dependencies.ids
+        text += _build_script(ctx, package, node, script, build_dependencies)
+    text += _rule(
+        package,
+        node,
+        _library_target(package),
+        dependencies,
+        "rust_proc_macro" if _is_proc_macro(package) else "rust_library",
+        package["name"],
+        deps = [":build_script"] if script else [],
+    )
+    ctx.file("vendor/{}/BUILD.bazel".format(_folder(package)), text)
+    return ids
 
-def _crates_repository_impl(rctx):
-    cargo = _find_cargo(rctx)
+def _crates_repository_impl(ctx):
+    manifest = ctx.path(Label("//:Cargo.toml"))
+    for label in [Label("//:Cargo.lock"), Label("//:Cargo.toml"), Label("//tools/splitlink:Cargo.toml")]:
+        ctx.watch(ctx.path(label))
 
-    # A workspace of the tool alone: the crates that only tests need are nobody's business here.
-    manifest = rctx.read(rctx.attr.workspace_manifest)
-    rctx.file("Cargo.toml", manifest.replace(', "tests"]', "]"))
-    rctx.file("Cargo.lock", rctx.read(rctx.attr.lockfile))
-    rctx.file("tools/splitlink/Cargo.toml", rctx.read(rctx.attr.manifest))
-    rctx.file("tools/splitlink/src/main.rs", "fn main() {}\n")
-    rctx.report_progress("fetching the crates of the splitlink tool with cargo")
-    rctx.file(".cargo/config.toml", _cargo(rctx, cargo, ["vendor", "--versioned-dirs", "vendor"]))
-    metadata = json.decode(_cargo(
-        rctx,
-        cargo,
-        ["metadata", "--format-version=1", "--offline", "--locked", "--filter-platform=" + _PLATFORM],
-    ))
-    rctx.file("BUILD.bazel", _build_file(metadata, str(rctx.path("."))))
+    cargo = _find_cargo(ctx)
+    of_tool = ["--locked", "--manifest-path", str(manifest)]
+    ctx.report_progress("downloading the crates of the splitlink tool")
+    _run_cargo(ctx, cargo, ["vendor", "--versioned-dirs"] + of_tool + [str(ctx.path("vendor"))], "download the crates")
+
+    # From the vendored sources alone, so the paths are inside this repository.
+    metadata = json.decode(_run_cargo(ctx, cargo, [
+        "metadata",
+        "--format-version=1",
+        "--offline",
+        "--config=source.crates-io.replace-with=\"vendored\"",
+        "--config=source.vendored.directory=\"{}\"".format(ctx.path("vendor")),
+    ] + ["--filter-platform=" + platform for platform in _PLATFORMS] + of_tool, "resolve the crates"))
+
+    packages = {package["id"]: package for package in metadata["packages"]}
+    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    tool = [id for id in metadata["workspace_members"] if packages[id]["name"] == _TOOL][0]
+    direct = _dependencies(nodes[tool], None, packages).ids
+
+    # Starlark has no recursion and no while: each crate is reached within as many rounds as there are crates.
+    reached = {}
+    new = direct
+    for _ in nodes:
+        found = []
+        for id in new:
+            if id not in reached:
+                reached[id] = True
+                found += _write_package(ctx, packages[id], nodes[id], packages)
+        new = found
+
+    # Cargo also vendors what only the tests or other platforms need.
+    kept = {_folder(packages[id]): True for id in reached}
+    for folder in ctx.path("vendor").readdir():
+        if folder.basename not in kept:
+            ctx.delete(folder)
+
+    ctx.file("BUILD.bazel", "package(default_visibility = [\"//visibility:public\"])\n" + "".join([
+        "\nalias(\n    name = {},\n    actual = {},\n)\n".format(repr(packages[id]["name"]), repr(_label(packages[id])))
+        for id in direct
+    ]))
 
 _crates_repository = repository_rule(
     implementation = _crates_repository_impl,
-    doc = "The crates that the splitlink tool depends on, a target each.",
-    attrs = {
-        "lockfile": attr.label(
-            doc = "Cargo.lock, which pins their versions and digests.",
-            mandatory = True,
-        ),
-        "manifest": attr.label(
-            doc = "Cargo.toml of the tool.",
-            mandatory = True,
-        ),
-        "workspace_manifest": attr.label(
-            doc = "Cargo.toml of the workspace.",
-            mandatory = True,
-        ),
-    },
-    environ = ["CARGO", "PATH"],
+    doc = "Third-party crates of the splitlink tool, a package each, and aliases for those it depends on directly.",
 )
 
-def _tool_crates_impl(_mctx):
-    _crates_repository(
-        name = "splitlink_crates",
-        lockfile = Label("//:Cargo.lock"),
-        manifest = Label("//tools/splitlink:Cargo.toml"),
-        workspace_manifest = Label("//:Cargo.toml"),
-    )
+def _tool_crates_impl(ctx):
+    _crates_repository(name = "splitlink_crates")
+
+    # What the lock file of Cargo pins, that of Bazel need not.
+    return ctx.extension_metadata(reproducible = True)
 
 tool_crates = module_extension(
     implementation = _tool_crates_impl,
-    doc = "Makes the repository `splitlink_crates`: what the splitlink tool is built from, beside its own sources.",
+    doc = "Makes the repository `splitlink_crates`, with what is needed to build the splitlink tool from source.",
 )
