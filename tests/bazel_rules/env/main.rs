@@ -1,7 +1,7 @@
 //! A program that was given everything a compiler can be given.
 
 fn main() {
-    println!("{}", env!("FROM_RULE"));
+    println!("{}", env!("STAMPED"));
 }
 
 #[cfg(test)]
