@@ -92,11 +92,10 @@ def forward_split(ctx, target, split, cc_toolchain, artifact):
     if CcInfo in target:
         original = crate_info_of(target).output
         providers.append(replace_library(ctx, cc_toolchain, target[CcInfo], original, artifact))
-    providers.append(OutputGroupInfo(
-        modules = depset([split.link.modules]),
-        plan = depset([split.link.plan]),
-        **_forward_output_groups(target, originals)
-    ))
+    providers.append(OutputGroupInfo(**(_forward_output_groups(target, originals) | {
+        "modules": depset([split.link.modules]),
+        "plan": depset([split.link.plan]),
+    })))
     return providers
 
 def forward_runfiles(ctx, target, split, artifact):

@@ -1,7 +1,7 @@
 """The two actions that build a Rust library: its metadata, then its code."""
 
 load(":arguments.bzl", "add_dependencies", "file_count", "new_arguments")
-load(":toolchains.bzl", "SPLITLINK_TOOLCHAIN_TYPE")
+load(":toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 
 def declare_library(ctx, tool, crate, action, deps, replaced, directory, display_name):
     """Declares the actions that build an rlib.
@@ -40,7 +40,7 @@ def declare_library(ctx, tool, crate, action, deps, replaced, directory, display
         env = action.env,
         mnemonic = "SplitlinkMetadata",
         progress_message = "Compiling Rust metadata {} {} {}".format(crate.type, display_name, file_count(crate)),
-        toolchain = SPLITLINK_TOOLCHAIN_TYPE,
+        toolchain = RUST_TOOLCHAIN_TYPE,
     )
 
     codegen_args = new_arguments(ctx)
@@ -55,6 +55,6 @@ def declare_library(ctx, tool, crate, action, deps, replaced, directory, display
         env = action.env,
         mnemonic = "SplitlinkCodegen",
         progress_message = "Compiling Rust {} {} {}".format(crate.type, display_name, file_count(crate)),
-        toolchain = SPLITLINK_TOOLCHAIN_TYPE,
+        toolchain = RUST_TOOLCHAIN_TYPE,
     )
     return rmeta, rlib

@@ -1,7 +1,7 @@
 """The action that links a crate from its plan, its modules and the compiled crates."""
 
 load(":arguments.bzl", "new_arguments")
-load(":toolchains.bzl", "SPLITLINK_TOOLCHAIN_TYPE")
+load(":toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 
 def new_link(plan, modules, inputs, rlibs, sysroot, env, description):
     """Gathers what it takes to link a crate.
@@ -51,5 +51,5 @@ def declare_link_only(ctx, tool, link, output):
         env = link.env,
         mnemonic = "SplitlinkLink",
         progress_message = "Linking Rust " + link.description,
-        toolchain = SPLITLINK_TOOLCHAIN_TYPE,
+        toolchain = RUST_TOOLCHAIN_TYPE,
     )

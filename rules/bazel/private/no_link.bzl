@@ -1,7 +1,7 @@
 """The action that compiles a crate which is to be linked."""
 
 load(":arguments.bzl", "add_dependencies", "file_count", "new_arguments")
-load(":toolchains.bzl", "SPLITLINK_TOOLCHAIN_TYPE")
+load(":toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 
 def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_name):
     """Declares the action that compiles a crate and writes down how it is linked.
@@ -34,6 +34,6 @@ def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_n
         env = action.env,
         mnemonic = "SplitlinkNoLink",
         progress_message = "Compiling Rust {} {} {}".format(crate.type, display_name, file_count(crate)),
-        toolchain = SPLITLINK_TOOLCHAIN_TYPE,
+        toolchain = RUST_TOOLCHAIN_TYPE,
     )
     return plan, modules

@@ -22,10 +22,17 @@ _DEPENDENCY_ATTRIBUTES = ["deps", "proc_macro_deps"]
 _FORWARDING_ATTRIBUTES = ["actual", "target"]
 
 def _targets(ctx, name):
+    """Lists what an attribute of any rule names.
+
+    Args:
+        ctx: The aspect's context.
+        name: The attribute's name.
+
+    Returns:
+        A list of targets, empty if the rule has no such attribute or it is of another kind.
+    """
     value = getattr(ctx.rule.attr, name, None)
-    if not value:
-        return []
-    return value if type(value) == "list" else [value]
+    return [dep for dep in (value if type(value) == "list" else [value]) if type(dep) == "Target"]
 
 def _collect_dependencies(ctx):
     """Joins what the split knows of a target's dependencies.

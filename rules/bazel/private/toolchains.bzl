@@ -12,7 +12,8 @@ SPLIT_TOOLCHAINS = [
     config_common.toolchain_type(_SPLITLINK, mandatory = False),
 ] + use_cc_toolchain(mandatory = False)
 
-SPLITLINK_TOOLCHAIN_TYPE = _SPLITLINK
+# With automatic execution groups: actions run where the Rust toolchain runs, for its files are what they are made of.
+RUST_TOOLCHAIN_TYPE = _RUST
 
 _SUPPORTED_CPUS = ("aarch64", "x86_64")
 
