@@ -31,6 +31,12 @@ _OTHER_FILES = glob(
 )
 """
 
+# What Cargo gives crates that come from elsewhere.
+_FLAGS = ["--cap-lints=allow"]
+
+# Build scripts, procedural macros and what only they depend on run once: optimising them takes longer than they run.
+_BUILD_TIME_FLAGS = _FLAGS + ["-Copt-level=0"]
+
 _RULE = """
 {rule}(
     name = {name},
@@ -42,7 +48,7 @@ _RULE = """
     crate_root = {root},
     edition = {edition},
     proc_macro_deps = {proc_macro_deps},
-    rustc_flags = ["--cap-lints=allow"],
+    rustc_flags = {flags},
     version = {version},
     deps = {deps},{more}
 )
@@ -131,13 +137,14 @@ def _relative(package, path):
     folder = package["manifest_path"].removesuffix("Cargo.toml")
     return path.removeprefix(folder)
 
-def _rule(package, node, target, dependencies, rule, name, deps = [], more = ""):
+def _rule(package, node, target, dependencies, rule, name, flags, deps = [], more = ""):
     return _RULE.format(
         aliases = repr(dependencies.aliases),
         crate_name = repr(target["name"].replace("-", "_")),
         deps = repr(dependencies.deps + deps),
         edition = repr(target["edition"]),
         features = repr(node["features"]),
+        flags = repr(flags),
         more = more,
         name = repr(name),
         proc_macro_deps = repr(dependencies.proc_macro_deps),
@@ -159,13 +166,14 @@ def _build_script(ctx, package, node, target, dependencies):
         dependencies,
         "cargo_build_script",
         "build_script",
+        _BUILD_TIME_FLAGS,
         more = """
     data = _OTHER_FILES + _SOURCES,
     links = {links},
     pkg_name = {name},""".format(links = repr(package["links"]), name = repr(package["name"])),
     )
 
-def _write_package(ctx, package, node, packages):
+def _write_package(ctx, package, node, packages, in_tool):
     """Writes the BUILD file of a crate.
 
     Args:
@@ -173,18 +181,13 @@ def _write_package(ctx, package, node, packages):
         package: The package, as `cargo metadata` describes it.
         node: Its node in the resolved graph.
         packages: All packages by id.
-
-    Returns:
-        The ids of the packages that it depends on.
+        in_tool: Whether the crate becomes a part of the tool, rather than of a program that runs while it is built.
     """
     dependencies = _dependencies(node, None, packages)
-    ids = list(dependencies.ids)
-    text = _BUILD_FILE
     script = _build_script_target(package)
+    text = _BUILD_FILE
     if script:
-        build_dependencies = _dependencies(node, "build", packages)
-        ids += build_dependencies.ids
-        text += _build_script(ctx, package, node, script, build_dependencies)
+        text += _build_script(ctx, package, node, script, _dependencies(node, "build", packages))
     text += _rule(
         package,
         node,
@@ -192,10 +195,30 @@ def _write_package(ctx, package, node, packages):
         dependencies,
         "rust_proc_macro" if _is_proc_macro(package) else "rust_library",
         package["name"],
+        _FLAGS if in_tool else _BUILD_TIME_FLAGS,
         deps = [":build_script"] if script else [],
     )
     ctx.file("vendor/{}/BUILD.bazel".format(_folder(package)), text)
-    return ids
+
+def _reach(start, next):
+    """Follows a graph.
+
+    Args:
+        start: The nodes to start from.
+        next: A dict from a node to those that follow it.
+
+    Returns:
+        A dict whose keys are all nodes reached.
+    """
+    reached = {}
+    new = start
+
+    # Starlark has neither recursion nor `while`: each node is reached within as many rounds as there are nodes.
+    for _ in next:
+        new = [node for node in new if node not in reached]
+        reached.update({node: True for node in new})
+        new = [following for node in new for following in next[node]]
+    return reached
 
 def _crates_repository_impl(ctx):
     manifest = ctx.path(Label("//:Cargo.toml"))
@@ -221,16 +244,15 @@ def _crates_repository_impl(ctx):
     tool = [id for id in metadata["workspace_members"] if packages[id]["name"] == _TOOL][0]
     direct = _dependencies(nodes[tool], None, packages).ids
 
-    # Starlark has no recursion and no while: each crate is reached within as many rounds as there are crates.
-    reached = {}
-    new = direct
-    for _ in nodes:
-        found = []
-        for id in new:
-            if id not in reached:
-                reached[id] = True
-                found += _write_package(ctx, packages[id], nodes[id], packages)
-        new = found
+    ordinary = {id: _dependencies(node, None, packages).ids for id, node in nodes.items()}
+    all = {id: ids + _dependencies(nodes[id], "build", packages).ids for id, ids in ordinary.items()}
+    in_tool = _reach(
+        [id for id in direct if not _is_proc_macro(packages[id])],
+        {id: [other for other in ids if not _is_proc_macro(packages[other])] for id, ids in ordinary.items()},
+    )
+    reached = _reach(direct, all)
+    for id in reached:
+        _write_package(ctx, packages[id], nodes[id], packages, id in in_tool)
 
     # Cargo also vendors what only the tests or other platforms need.
     kept = {_folder(packages[id]): True for id in reached}
