@@ -23,10 +23,9 @@ pub fn run(output: &Path, published: &Path, dependencies: &Dependencies, own_arg
     let scratch = Scratch::beside(output)?;
     dependencies.put_before(&mut args, &scratch, Form::Metadata)?;
     metadata::forget_outputs(&mut args);
-    let (rmeta, rlib) = (scratch.path().join("out.rmeta"), scratch.path().join("out.rlib"));
-    metadata::emit(&mut args, &rmeta, &rlib);
+    metadata::emit(&mut args, scratch.path());
     diagnostics::run(&program, args, Until::End)?;
-    if read(&rmeta)? != read(published)? {
+    if read(&scratch.path().join(metadata::RMETA))? != read(published)? {
         bail!(
             "the crate `{crate_name}` came out different the second time: the metadata of its code differs from `{}`, which its dependents were compiled against\n  \
              help: likely causes are a proc macro or build script whose output varies (with time, hash order or a random number), \
@@ -35,7 +34,7 @@ pub fn run(output: &Path, published: &Path, dependencies: &Dependencies, own_arg
             published.display()
         );
     }
-    scratch::publish(&rlib, output)
+    scratch::publish(&scratch.path().join(metadata::RLIB), output)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

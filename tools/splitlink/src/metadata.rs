@@ -8,6 +8,12 @@ use crate::scratch::{self, Scratch};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
+/// What [`emit`] calls the metadata.
+pub(crate) const RMETA: &str = "out.rmeta";
+
+/// What [`emit`] calls the code.
+pub(crate) const RLIB: &str = "out.rlib";
+
 /// The crates that a compiling action is given.
 #[derive(Debug, clap::Args)]
 pub struct Dependencies {
@@ -82,14 +88,15 @@ pub fn run(output: &Path, dependencies: &Dependencies, own_args: &[String], comm
     let scratch = Scratch::beside(output)?;
     dependencies.put_before(&mut args, &scratch, Form::Metadata)?;
     forget_outputs(&mut args);
-    let made = scratch.path().join("out.rmeta");
-    emit(&mut args, &made, &scratch.path().join("out.rlib"));
+    emit(&mut args, scratch.path());
     diagnostics::run(&program, args, Until::Metadata)?;
-    scratch::publish(&made, output)
+    scratch::publish(&scratch.path().join(RMETA), output)
 }
 
-/// Asks for metadata and code: what rustc writes as metadata differs when no code is asked for.
-pub(crate) fn emit(args: &mut RustcArgs, rmeta: &Path, rlib: &Path) {
-    args.push("emit", format!("metadata={}", rmeta.display()));
-    args.push("emit", format!("link={}", rlib.display()));
+/// Asks for metadata and code in `dir`: what rustc writes as metadata differs when no code is asked for.
+pub(crate) fn emit(args: &mut RustcArgs, dir: &Path) {
+    args.push("emit", format!("metadata={}", dir.join(RMETA).display()));
+    args.push("emit", format!("link={}", dir.join(RLIB).display()));
+    // Where the objects are made on the way: else in the working folder, where another action of this crate makes the same.
+    args.push("out-dir", dir.to_string_lossy());
 }
