@@ -2,7 +2,7 @@
 
 use crate::capture::{self, Invocation, Temporary};
 use crate::crates;
-use crate::plan::{Item, MODULES, SYSROOT};
+use crate::plan::{FILE, Item, MODULES, SYSROOT};
 use crate::run_path;
 use anyhow::{Result, bail};
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +21,10 @@ pub struct Context<'a> {
     pub temporary: &'a Temporary,
     /// The working folder; paths in it become relative.
     pub cwd: &'a Path,
+    /// The folder, relative to the working folder, that rustc was made to write to.
+    pub out: &'a Path,
+    /// The folder, relative to the working folder, that rustc was asked to write to.
+    pub output_dir: &'a Path,
     /// The user's own linker arguments, in order.
     pub link_args: Vec<String>,
 }
@@ -94,7 +98,7 @@ fn item(arg: &str, call: &Invocation, context: &Context<'_>, line: &mut Line) ->
         if let Some(Item::Crate { id }) = line.items.iter().rev().find(|item| matches!(item, Item::Crate { .. }))
             && path.ends_with(".a")
         {
-            return Ok(Item::BundledLibrary { id: id.clone(), member: file_name(path) });
+            return Ok(Item::BundledLibrary { id: id.clone(), member: file_name(path), arg: arg.replace(path, FILE) });
         }
         return Err(unknown(arg, context));
     }
@@ -102,7 +106,8 @@ fn item(arg: &str, call: &Invocation, context: &Context<'_>, line: &mut Line) ->
         return Ok(Item::NativeLibrary { arg: arg.to_owned() });
     }
     if run_path::is_run_path(arg) {
-        return Ok(Item::RunPath { arg: portable(arg, context)? });
+        // rustc's own (`-Crpath`) begins at the folder that it was made to write to.
+        return Ok(Item::RunPath { arg: run_path::rebase(&portable(arg, context)?, context.out, context.output_dir) });
     }
     Ok(Item::TargetFlag { arg: portable(arg, context)? })
 }
@@ -114,7 +119,7 @@ fn module(arg: &str, path: &str, saved: &Path, context: &Context<'_>, line: &mut
     Ok(match name.as_str() {
         "symbols.o" => Item::SymbolsObject { file: line.keep(format!("{crate_type}/symbols.o"), saved)? },
         "rmeta.o" => Item::MetadataObject { file: line.keep(format!("{crate_type}/rmeta.o"), saved)? },
-        "list" => Item::VersionScript { file: line.keep(format!("{crate_type}/list"), saved)?, arg: arg.replace(path, "{file}") },
+        "list" => Item::VersionScript { file: line.keep(format!("{crate_type}/list"), saved)?, arg: arg.replace(path, FILE) },
         _ => match module_name(&name) {
             Some(Module::CodegenUnit(unit)) => Item::Module { file: line.keep(format!("{unit}.o"), saved)? },
             Some(Module::AllocatorShim) => Item::AllocatorShim { file: line.keep("allocator_shim.o".into(), saved)? },
@@ -228,6 +233,8 @@ mod tests {
             deps: &["p.scratch/deps".into(), "/w/p.scratch/deps".into()],
             temporary: &Temporary::at("/w", "/w/p.scratch", "/t"),
             cwd: Path::new("/w"),
+            out: Path::new("s/out"),
+            output_dir: Path::new("bin"),
             link_args: vec!["-Wl,-rpath,$ORIGIN/a".into(), "x.o".into()],
         };
         classify(&call, &context)
@@ -249,6 +256,9 @@ mod tests {
             (&["-L", "/w/p.scratch/out/rustcAbCdEf/raw-dylibs"], None),
             (&["-o", "/w/p.scratch/out/app"], Some(Item::Output)),
             (&["-Wl,-rpath,$ORIGIN/a"], Some(Item::RunPath { arg: "-Wl,-rpath,$ORIGIN/a".into() })),
+            (&["-Wl,-rpath,$ORIGIN/../../lib"], Some(Item::RunPath { arg: "-Wl,-rpath,$ORIGIN/../lib".into() })),
+            (&["-Wl,-rpath,$ORIGIN/../r/lib/rustlib/t/lib"], Some(Item::RunPath { arg: "-Wl,-rpath,{sysroot}/lib/rustlib/t/lib".into() })),
+            (&["@objects"], Some(Item::TargetFlag { arg: "@objects".into() })),
         ];
         for (args, expected) in table {
             let line = classified(args, &[]).unwrap();
@@ -287,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_library_unpacked_from_a_crate() {
-        let line = classified(&["/w/p.scratch/deps/libsys-1.rlib", "-Wl,--whole-archive", "/t/rustcAbCdEf/libz.a"], &[]).unwrap();
-        assert_eq!(line.items[2], Item::BundledLibrary { id: "sys-1".into(), member: "libz.a".into() });
+        let line = classified(&["/w/p.scratch/deps/libsys-1.rlib", "-Wl,--whole-archive", "-Wl,/t/rustcAbCdEf/libz.a"], &[]).unwrap();
+        assert_eq!(line.items[2], Item::BundledLibrary { id: "sys-1".into(), member: "libz.a".into(), arg: "-Wl,{file}".into() });
     }
 }

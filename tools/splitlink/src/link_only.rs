@@ -3,11 +3,12 @@
 use crate::archive::{Archive, Builder};
 use crate::command::ChildFailed;
 use crate::crates::{self, CrateFiles};
-use crate::plan::{Item, Link, LinkPlan, MODULES, SYSROOT};
+use crate::plan::{FILE, Item, Link, LinkPlan, MODULES, SYSROOT};
 use crate::rlib;
 use crate::run_path;
 use crate::scratch::{self, Scratch};
 use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -104,7 +105,7 @@ impl Linking<'_> {
         }
         let args = self.shortened(args)?;
         // As rustc does (`rustc_codegen_ssa::back::linker::disable_localization`, 1.95).
-        let result = Command::new(linker).args(&args).env("LC_ALL", "C").env("VSLANG", "1033").output();
+        let result = Command::new(linker).args(&args).env("LC_ALL", "C").env("VSLANG", "1033").env("PATH", self.search_path()?).output();
         let result = result.with_context(|| {
             format!("cannot start the linker `{linker}`\n  help: it is what rustc was told with `-Clinker`, or its default; is it installed and among the inputs?")
         })?;
@@ -124,6 +125,18 @@ impl Linking<'_> {
         Err(ChildFailed::from_status(result.status).into())
     }
 
+    /// Where programs are looked for: first among the toolchain's own, as rustc does, so that `-Clinker=rust-lld` is found.
+    fn search_path(&self) -> Result<OsString> {
+        let mut dirs = Vec::new();
+        if let Some(sysroot) = self.inputs.sysroot {
+            let targets = fs::read_dir(sysroot.join("lib/rustlib")).into_iter().flatten().flatten();
+            dirs.extend(targets.map(|target| target.path().join("bin")).filter(|dir| dir.is_dir()));
+            dirs.sort();
+        }
+        dirs.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
+        std::env::join_paths(dirs).context("the search path for programs cannot be made: does the sysroot's path have a `:` in it?")
+    }
+
     fn add_args(&self, item: &Item, artifact: &Path, output: &Path, args: &mut Vec<String>) -> Result<()> {
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         match item {
@@ -132,18 +145,23 @@ impl Linking<'_> {
             }
             Item::Crate { id } => args.push(text(self.rlib(id)?.to_owned())),
             Item::SysrootCrate { target, file_name } => args.push(text(self.sysroot_crate(target, file_name)?)),
-            Item::BundledLibrary { id, member } => args.push(text(self.bundled_library(id, member)?)),
+            Item::BundledLibrary { id, member, arg } => args.push(arg.replace(FILE, &text(self.bundled_library(id, member)?))),
             Item::SearchPath { dir } => args.extend(["-L".to_owned(), self.resolved(dir)?]),
-            Item::VersionScript { file, arg } => args.push(arg.replace("{file}", &text(self.module(file)?))),
-            Item::RunPath { arg } => {
-                let to = output.parent().unwrap_or(Path::new(""));
-                args.push(run_path::rebase(&self.resolved(arg)?, Path::new(&self.link.output_dir), to));
-            }
+            Item::VersionScript { file, arg } => args.push(arg.replace(FILE, &text(self.module(file)?))),
+            Item::RunPath { arg } => args.push(self.run_path(arg, output)?),
             Item::Output => args.extend(["-o".to_owned(), text(artifact.to_owned())]),
             Item::NativeLibrary { arg } | Item::TargetFlag { arg } | Item::Passthrough { arg } => args.push(self.resolved(arg)?),
             Item::ArchivedLibrary { name, .. } => bail!("the plan puts the library `{name}` into an archive, and this is a link"),
         }
         Ok(())
+    }
+
+    /// The run path `arg` for an artifact at `output`.
+    fn run_path(&self, arg: &str, output: &Path) -> Result<String> {
+        let to = output.parent().unwrap_or(Path::new(""));
+        let arg = run_path::rebase(arg, Path::new(&self.link.output_dir), to);
+        // The loader knows no working folder: what is relative to it here must be relative to the artifact there.
+        if arg.contains(SYSROOT) { Ok(arg.replace(SYSROOT, &run_path::from_origin(self.sysroot()?, to))) } else { Ok(arg) }
     }
 
     /// Puts a staticlib together as rustc does (`rustc_codegen_ssa::back::link::link_staticlib`, 1.95): the crate's own
@@ -152,14 +170,17 @@ impl Linking<'_> {
         let mut builder = Builder::default();
         for item in &self.link.line {
             match item {
-                Item::Module { file } | Item::AllocatorShim { file } => builder.add_file(file, &self.module(file)?)?,
+                Item::Module { file } | Item::AllocatorShim { file } => {
+                    let name = file.rsplit_once('/').map_or(file.as_str(), |(_, name)| name);
+                    builder.add_file(name, &self.module(file)?)?;
+                }
                 Item::ArchivedLibrary { name, verbatim } => {
                     builder.add_archive(&Archive::read(&self.find_library(name, *verbatim)?)?, |_| true)
                 }
-                Item::Crate { id } => builder.add_archive(&Archive::read(self.rlib(id)?)?, |name| name != rlib::METADATA_MEMBER),
+                Item::Crate { id } => builder.add_archive(&Archive::read(self.rlib(id)?)?, |name| !rlib::is_metadata(name)),
                 Item::SysrootCrate { target, file_name } => {
                     let archive = Archive::read(&self.sysroot_crate(target, file_name)?)?;
-                    builder.add_archive(&archive, |name| name != rlib::METADATA_MEMBER);
+                    builder.add_archive(&archive, |name| !rlib::is_metadata(name));
                 }
                 Item::SearchPath { .. } => {}
                 other => bail!("the plan has an item that does not belong into an archive: {other:?}"),

@@ -42,11 +42,9 @@ pub fn run(plan: &Path, modules: &Path, dependencies: &Dependencies, own_args: &
     let out = scratch.subdir("out")?;
     match &asked.file_name {
         Some(name) => args.push("emit", format!("link={}", out.join(name).display())),
-        None => {
-            args.push("emit", "link");
-            args.push("out-dir", out.to_string_lossy());
-        }
+        None => args.push("emit", "link"),
     }
+    args.push("out-dir", out.to_string_lossy());
     let link_args = link_args(&args);
     let search_dirs: Vec<String> = args.values("library-path").map(str::to_owned).collect();
     let target_libdir = if has_staticlib { Some(target_libdir(&program, &args)?) } else { None };
@@ -61,6 +59,8 @@ pub fn run(plan: &Path, modules: &Path, dependencies: &Dependencies, own_args: &
         deps: &deps,
         temporary: &temporary,
         cwd: &cwd,
+        out: &out,
+        output_dir: Path::new(&asked.dir),
         link_args: link_args.clone(),
     };
     let mut links = Vec::new();
@@ -255,11 +255,12 @@ fn staticlib_line(
         } else {
             let file = own.join(number.to_string());
             fs::write(&file, archive.contents(member)).with_context(|| format!("cannot write `{}`", file.display()))?;
+            // A folder each: names may come twice, and they are the members' names again in the artifact.
+            let file = keep(&mut line, format!("staticlib/{number}/{}", member.name), file);
             match classify::module_name(&member.name) {
-                Some(Module::CodegenUnit(unit)) => Item::Module { file: keep(&mut line, format!("{unit}.o"), file) },
-                Some(Module::AllocatorShim) => Item::AllocatorShim { file: keep(&mut line, "allocator_shim.o".into(), file) },
-                // A native library that rustc found by itself, in a build script's output folder, say.
-                None => Item::Module { file: keep(&mut line, format!("staticlib/{number}-{}", member.name), file) },
+                Some(Module::AllocatorShim) => Item::AllocatorShim { file },
+                // The crate's own, or of a native library that rustc found by itself, in a build script's output folder, say.
+                _ => Item::Module { file },
             }
         };
         if !own_is_over && matches!(item, Item::Crate { .. } | Item::SysrootCrate { .. }) {

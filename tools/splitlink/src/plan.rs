@@ -12,6 +12,9 @@ pub const VERSION: u32 = 1;
 /// The placeholder for the folder that holds `lib/rustlib/<target>/lib`.
 pub const SYSROOT: &str = "{sysroot}";
 
+/// The placeholder, in an item's `arg`, for the item's own file.
+pub const FILE: &str = "{file}";
+
 /// The placeholder for the folder of modules.
 pub const MODULES: &str = "{modules}";
 
@@ -103,6 +106,8 @@ pub enum Item {
         id: String,
         /// The member's name.
         member: String,
+        /// The linker's argument, with `{file}` for the unpacked library.
+        arg: String,
     },
     /// A native static library whose objects go into a staticlib.
     ArchivedLibrary {

@@ -12,6 +12,11 @@ use std::path::Path;
 /// The archive member that holds an rlib's metadata (`rustc_metadata::fs::METADATA_FILENAME`, 1.95).
 pub const METADATA_MEMBER: &str = "lib.rmeta";
 
+/// Whether the archive member `name` is metadata of an rlib, which no staticlib takes over; from 1.97 on there are two.
+pub fn is_metadata(name: &str) -> bool {
+    matches!(name, METADATA_MEMBER | "lib.rmeta-link")
+}
+
 /// How rustc's metadata begins; the byte after it is the format's version (`rustc_metadata::rmeta::METADATA_HEADER`, 1.95).
 const MAGIC: &[u8; 7] = b"rust\0\0\0";
 

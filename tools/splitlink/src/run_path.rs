@@ -10,17 +10,34 @@ pub fn is_run_path(arg: &str) -> bool {
 
 /// `arg`, written for an artifact in the folder `from`, for one in the folder `to`. Both are relative to the working folder.
 pub fn rebase(arg: &str, from: &Path, to: &Path) -> String {
-    let way = relative(from, to);
-    if way.as_os_str().is_empty() {
+    if relative(from, to).as_os_str().is_empty() {
         return arg.to_owned();
     }
-    let way = way.display();
-    arg.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", &format!("$ORIGIN/{way}"))
+    let mut rebased = String::with_capacity(arg.len());
+    let arg = arg.replace("${ORIGIN}", ORIGIN);
+    let mut parts = arg.split(ORIGIN);
+    rebased.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let (path, rest) = part.split_at(part.find([',', ':']).unwrap_or(part.len()));
+        // By way of the target and not of `from`, which need not exist where the artifact runs.
+        rebased.push_str(&from_origin(&from.join(path.trim_start_matches('/')), to));
+        rebased.push_str(rest);
+    }
+    rebased
 }
+
+/// The run path to the folder `target` of an artifact in the folder `to`. Both are relative to the working folder.
+pub fn from_origin(target: &Path, to: &Path) -> String {
+    let way = relative(target, to);
+    if way.as_os_str().is_empty() { ORIGIN.to_owned() } else { format!("{ORIGIN}/{}", way.display()) }
+}
+
+const ORIGIN: &str = "$ORIGIN";
 
 /// The way to the folder `target` as seen from the folder `base`.
 fn relative(target: &Path, base: &Path) -> PathBuf {
-    let (target, base) = (normal(target), normal(base));
+    let cwd = if target.is_absolute() == base.is_absolute() { PathBuf::new() } else { std::env::current_dir().unwrap_or_default() };
+    let (target, base) = (normal(&cwd.join(target)), normal(&cwd.join(base)));
     let shared = target.iter().zip(&base).take_while(|(a, b)| a == b).count();
     let up = base[shared..].iter().map(|_| "..".to_owned());
     up.chain(target[shared..].iter().cloned()).collect()
@@ -49,6 +66,10 @@ mod tests {
             ("-Wl,-rpath,$ORIGIN/../lib", "out/bin/pkg", "out/bin/pkg", "-Wl,-rpath,$ORIGIN/../lib"),
             ("-Wl,-rpath,$ORIGIN/../lib", "out/bin/pkg", "out/bin/pkg/app.d", "-Wl,-rpath,$ORIGIN/../../lib"),
             ("-Wl,-rpath,${ORIGIN}", "out/a", "out/b", "-Wl,-rpath,$ORIGIN/../a"),
+            ("-Wl,-rpath,$ORIGIN/../lib:$ORIGIN,-z,origin", "out/a", "out/b", "-Wl,-rpath,$ORIGIN/../lib:$ORIGIN/../a,-z,origin"),
+            ("-Wl,-rpath,$ORIGIN/../b", "out/a", "out/b", "-Wl,-rpath,$ORIGIN"),
+            ("-Wl,-rpath,$ORIGIN/../../../deps", "out/p.scratch/out", "out", "-Wl,-rpath,$ORIGIN/../deps"),
+            ("-Wl,-rpath,$ORIGIN/x", "/out/a", "/out/b", "-Wl,-rpath,$ORIGIN/../a/x"),
             ("-rpath=$ORIGIN", "out", ".", "-rpath=$ORIGIN/out"),
         ];
         for (arg, from, to, expected) in table {
