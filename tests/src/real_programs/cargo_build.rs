@@ -1,0 +1,69 @@
+//! Cargo's build of the same sources, to compare with.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::{
+    Program, Workspace,
+    command::{host_triple, run, run_quietly},
+};
+
+/// A Cargo profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Cargo's `dev`, Bazel's `fastbuild`.
+    Dev,
+    /// Cargo's `release`, Bazel's `opt`, set to the options that rules_rust gives rustc whatever the program's manifest says.
+    Release,
+}
+
+/// Builds `program` into `target_dir` and returns the executable.
+pub fn build(workspace: &Workspace, program: &Program, profile: Profile, target_dir: &Path) -> Result<PathBuf> {
+    run(&mut command(workspace, program, profile, target_dir))?;
+    let folder = match profile {
+        Profile::Dev => "debug",
+        Profile::Release => "release",
+    };
+    Ok(target_dir.join(folder).join(program.bin))
+}
+
+/// The command that builds `program` into `target_dir`.
+pub fn command(workspace: &Workspace, program: &Program, profile: Profile, target_dir: &Path) -> Command {
+    let mut command = cargo("build", workspace, program);
+    command.args(["--bin", program.bin, "--target-dir"]).arg(target_dir);
+    if profile == Profile::Release {
+        command
+            .arg("--release")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+            .env("CARGO_PROFILE_RELEASE_LTO", "false")
+            .env("CARGO_PROFILE_RELEASE_PANIC", "unwind")
+            .env("CARGO_PROFILE_RELEASE_STRIP", "none");
+    }
+    command
+}
+
+/// The crates that `program` is built from on this machine, build dependencies and itself included, as `name version`.
+pub fn crates(workspace: &Workspace, program: &Program) -> Result<BTreeSet<String>> {
+    let mut command = cargo("tree", workspace, program);
+    command.args(["--edges=normal,build", "--prefix=none", "--no-dedupe", "--format={p}", "--target"]).arg(host_triple()?);
+    let listed = run_quietly(&mut command)?;
+    Ok(listed.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).filter(|line| !line.is_empty()).collect())
+}
+
+fn cargo(subcommand: &str, workspace: &Workspace, program: &Program) -> Command {
+    let mut command = Command::new("cargo");
+    command
+        .args([subcommand, "--locked", "--manifest-path"])
+        .arg(workspace.root.join(program.package).join("Cargo.toml"))
+        // No configuration file of a folder above the sources, no flags and no repository above them may tell the builds apart.
+        .current_dir(workspace.root.join(program.package))
+        .env("GIT_CEILING_DIRECTORIES", &workspace.root)
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("CARGO_TARGET_DIR")
+        .env_remove("RUSTFLAGS");
+    command
+}

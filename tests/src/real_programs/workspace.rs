@@ -1,0 +1,139 @@
+//! The scratch Bazel workspace that holds the programs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::{
+    Program, Rules, build_file, cargo_bazel,
+    command::{run, run_quietly, rust_version},
+    sources,
+};
+
+/// Where a workspace takes the splitlink tool from.
+#[derive(Debug, Clone, Copy)]
+pub enum Tool<'a> {
+    /// Bazel builds it, as it does for users who register no toolchain of their own.
+    FromSource,
+    /// An executable.
+    Prebuilt(&'a Path),
+}
+
+/// Declares the executable `splitlink` of the workspace as a toolchain.
+const PREBUILT: &str = r#"load("@splitlink//rules/bazel:toolchain.bzl", "splitlink_toolchain")
+
+splitlink_toolchain(
+    name = "prebuilt",
+    splitlink = "splitlink",
+)
+
+toolchain(
+    name = "prebuilt_toolchain",
+    toolchain = ":prebuilt",
+    toolchain_type = "@splitlink//rules/bazel/toolchain:toolchain_type",
+)
+"#;
+
+/// A generated workspace, ready to build.
+#[derive(Debug)]
+pub struct Workspace {
+    /// The workspace's folder.
+    pub root: PathBuf,
+}
+
+impl Workspace {
+    /// Makes or updates `<cache>/real_programs/<name>` with the given programs; downloads and generates only what is not there.
+    pub fn generate(name: &str, programs: &[Program], tool: Tool<'_>) -> Result<Workspace> {
+        let cache = cache()?.join("real_programs");
+        let workspace = Workspace { root: cache.join(name) };
+
+        let stamp = workspace.root.join("vendored");
+        let wanted = format!("{programs:?} cargo-bazel {}\n", cargo_bazel::VERSION);
+        if fs::read_to_string(&stamp).unwrap_or_default() != wanted {
+            if workspace.root.exists() {
+                fs::remove_dir_all(&workspace.root)?;
+            }
+            fs::create_dir_all(&workspace.root).with_context(|| format!("cannot create {}", workspace.root.display()))?;
+            let cargo_bazel = cargo_bazel::install(&cache)?;
+            eprintln!("real programs: downloading sources");
+            sources::download(&cache.join("sources"), &workspace.root, programs)?;
+            for program in programs {
+                eprintln!("real programs: vendoring the dependencies of {}", program.package);
+                cargo_bazel::vendor(&cargo_bazel, &workspace.root, program)?;
+            }
+            fs::write(&stamp, wanted)?;
+        }
+        for program in programs {
+            build_file::write(&workspace.root, program)?;
+        }
+        workspace.write_module(tool)?;
+        Ok(workspace)
+    }
+
+    fn write_module(&self, tool: Tool<'_>) -> Result<()> {
+        let rust_version = rust_version()?;
+        let splitlink = repository();
+        let module = format!(
+            r#"module(name = "real_programs")
+bazel_dep(name = "rules_rust", version = "0.73.0")
+bazel_dep(name = "splitlink")
+local_path_override(module_name = "splitlink", path = {splitlink:?})
+
+rust = use_extension("@rules_rust//rust:extensions.bzl", "rust")
+rust.toolchain(versions = [{rust_version:?}])
+"#
+        );
+        let (register, build) = match tool {
+            Tool::FromSource => ("", ""),
+            Tool::Prebuilt(executable) => {
+                // A copy: a running build must not see the original being built anew.
+                fs::copy(executable, self.root.join("splitlink")).with_context(|| format!("cannot copy {}", executable.display()))?;
+                ("register_toolchains(\"//:prebuilt_toolchain\")\n", PREBUILT)
+            }
+        };
+        fs::write(self.root.join("BUILD.bazel"), build)?;
+        fs::write(self.root.join("MODULE.bazel"), module + register)?;
+        Ok(())
+    }
+
+    /// Builds the programs with Bazel, `flags` added, and returns their executables in the same order.
+    pub fn build(&self, programs: &[Program], rules: Rules, flags: &[&str]) -> Result<Vec<PathBuf>> {
+        let labels: Vec<_> = programs.iter().map(|program| program.label(rules)).collect();
+        run(self.bazel().args(["build", "--show_result=0"]).args(flags).args(&labels))?;
+        let execution_root = run_quietly(self.bazel().args(["info", "execution_root"]))?;
+        let execution_root = Path::new(execution_root.trim());
+        labels
+            .iter()
+            .map(|label| {
+                let listed = run_quietly(self.bazel().args(["cquery", "--output=files"]).args(flags).arg(label))?;
+                let file = listed.lines().find(|file| file.ends_with(&label[1..].replace(':', "/")));
+                let file = file.with_context(|| format!("Bazel names no executable of {label}:\n{listed}"))?;
+                Ok(execution_root.join(file))
+            })
+            .collect()
+    }
+
+    /// A Bazel command in this workspace.
+    pub fn bazel(&self) -> Command {
+        let mut command = Command::new(repository().join("dev/bazel"));
+        command.current_dir(&self.root);
+        command
+    }
+}
+
+/// The root of splitlink's own repository.
+fn repository() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).to_owned()
+}
+
+/// The folder that keeps what is slow to make between runs.
+pub fn cache() -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("SPLITLINK_CACHE") {
+        return Ok(folder.into());
+    }
+    let home = std::env::home_dir().context("no home folder: set SPLITLINK_CACHE to a folder that may be written")?;
+    Ok(home.join(".cache/splitlink"))
+}
