@@ -93,9 +93,14 @@ impl Builder {
     /// If it cannot be read.
     pub fn add_file(&mut self, name: &str, path: &Path) -> Result<()> {
         let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        self.add_bytes(name, bytes);
+        Ok(())
+    }
+
+    /// Adds `bytes` under the name `name`.
+    pub fn add_bytes(&mut self, name: &str, bytes: Vec<u8>) {
         let len = bytes.len();
         self.add(name, Part { bytes: Arc::new(bytes), offset: 0, len });
-        Ok(())
     }
 
     /// Adds the members of `archive` that `wanted` picks by name.
@@ -129,5 +134,15 @@ impl Builder {
             output.flush()
         };
         write().with_context(|| format!("cannot write the archive `{}`", path.display()))
+    }
+
+    /// The archive's bytes.
+    ///
+    /// # Errors
+    /// If a member's symbols cannot be read.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        write_archive_to_stream(&mut bytes, &self.members, ArchiveKind::Gnu, false, None)?;
+        Ok(bytes.into_inner())
     }
 }

@@ -1,5 +1,7 @@
 //! Crate identities and the folder of dependencies that a rustc run sees.
 
+use crate::bundled;
+use crate::plan::{FILE, Item};
 use crate::rlib;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
@@ -53,7 +55,7 @@ pub enum Form {
     Metadata,
     /// Hollow rlibs: what rustc asks for when it links. With `markers`, each also marks its place in a staticlib.
     HollowRlib {
-        /// Whether to add the marker member.
+        /// Whether to add members that mark places.
         markers: bool,
     },
 }
@@ -65,8 +67,8 @@ pub struct DependencyFolder {
     /// The folder.
     pub dir: PathBuf,
     files: CrateFiles,
-    /// The crates in the order of their markers.
-    markers: Vec<String>,
+    /// What rustc's archive of a staticlib holds in place of compiled code: member → what belongs there.
+    pub markers: BTreeMap<String, Item>,
 }
 
 impl DependencyFolder {
@@ -75,7 +77,7 @@ impl DependencyFolder {
     /// # Errors
     /// If a file cannot be read, or its name is taken.
     pub fn new(dir: PathBuf, metadata: &CrateFiles, proc_macros: &CrateFiles, form: Form) -> Result<Self> {
-        let mut files = CrateFiles::new();
+        let (mut files, mut marked) = (CrateFiles::new(), BTreeMap::new());
         for (index, (id, path)) in metadata.iter().enumerate() {
             // Checked now, by name: rustc, given a broken file, would only say that it cannot find the crate.
             rlib::stamp(path).with_context(|| format!("the metadata given for the crate `{id}` cannot be used"))?;
@@ -87,7 +89,16 @@ impl DependencyFolder {
                 }
                 Form::HollowRlib { markers } => {
                     let file = dir.join(format!("lib{id}.rlib"));
-                    rlib::write_hollow(path, &file, markers.then_some(index))?;
+                    if markers {
+                        let marker = format!("{}{index}", bundled::MARKER);
+                        for member in rlib::write_marked(path, &file, &marker)? {
+                            let of_library = format!("{marker}.{member}");
+                            marked.insert(of_library, Item::BundledLibrary { id: id.clone(), member, arg: FILE.to_owned() });
+                        }
+                        marked.insert(marker, Item::Crate { id: id.clone() });
+                    } else {
+                        rlib::write_hollow(path, &file)?;
+                    }
                     file
                 }
             };
@@ -98,12 +109,7 @@ impl DependencyFolder {
             symlink(path, &file)?;
             files.insert(id.clone(), file);
         }
-        Ok(Self { dir, files, markers: metadata.keys().cloned().collect() })
-    }
-
-    /// The crate that the marker number `n` stands for is the `n`th of these.
-    pub fn marked(&self) -> impl Iterator<Item = &str> {
-        self.markers.iter().map(String::as_str)
+        Ok(Self { dir, files, markers: marked })
     }
 
     /// The file in the folder that stands for the file `original` of rustc's command line, if the crate is among those given.

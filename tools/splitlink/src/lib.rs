@@ -14,6 +14,7 @@
 //! [`classify`] (what each argument of it is) make. Nothing here knows Bazel or Buck2.
 
 pub mod archive;
+pub mod bundled;
 pub mod capture;
 pub mod classify;
 pub mod cli;

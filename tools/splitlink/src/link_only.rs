@@ -1,6 +1,7 @@
 //! The link-only phase: plan, modules and compiled crates become the artifact. Needs no rustc, no source and no metadata.
 
 use crate::archive::{Archive, Builder};
+use crate::bundled;
 use crate::command::ChildFailed;
 use crate::crates::{self, CrateFiles};
 use crate::plan::{FILE, Item, Link, LinkPlan, MODULES, SYSROOT};
@@ -177,7 +178,16 @@ impl Linking<'_> {
                 Item::ArchivedLibrary { name, verbatim } => {
                     builder.add_archive(&Archive::read(&self.find_library(name, *verbatim)?)?, |_| true)
                 }
-                Item::Crate { id } => builder.add_archive(&Archive::read(self.rlib(id)?)?, |name| !rlib::is_metadata(name)),
+                Item::Crate { id } => {
+                    let is_bundled = |name: &str| {
+                        let found = |item: &Item| matches!(item, Item::BundledLibrary { id: of, member, .. } if of == id && member == name);
+                        self.link.line.iter().any(found)
+                    };
+                    builder.add_archive(&Archive::read(self.rlib(id)?)?, |name| !rlib::is_metadata(name) && !is_bundled(name));
+                }
+                Item::BundledLibrary { id, member, .. } => {
+                    builder.add_archive(&Archive::read(&self.bundled_library(id, member)?)?, |_| true);
+                }
                 Item::SysrootCrate { target, file_name } => {
                     let archive = Archive::read(&self.sysroot_crate(target, file_name)?)?;
                     builder.add_archive(&archive, |name| !rlib::is_metadata(name));
@@ -239,7 +249,7 @@ impl Linking<'_> {
         let found = found.with_context(|| format!("the crate `{id}` does not carry the native library `{member}` that the plan links"))?;
         let contents = archive.contents(found);
         let object = object::File::parse(contents).with_context(|| format!("the member `{member}` of the crate `{id}` is broken"))?;
-        let section = object.section_by_name(".bundled_lib");
+        let section = object.section_by_name(bundled::SECTION);
         let library = section.with_context(|| format!("the member `{member}` of the crate `{id}` holds no library"))?.data()?;
         let path = self.scratch.subdir("bundled")?.join(member);
         fs::write(&path, library).with_context(|| format!("cannot write `{}`", path.display()))?;

@@ -2,6 +2,7 @@
 //! the link plan.
 
 use crate::archive::Archive;
+use crate::bundled;
 use crate::capture::{self, Temporary};
 use crate::classify::{self, Line, Module};
 use crate::command::{self, ChildFailed, Given};
@@ -244,12 +245,13 @@ fn staticlib_line(
     }
     let archive = Archive::read(archive)?;
     let of_sysroot = sysroot_members(libdir)?;
-    let markers: HashMap<String, &str> = folder.marked().enumerate().map(|(n, id)| (rlib::marker_member(n), id)).collect();
     let own = scratch.subdir("members")?;
     let mut own_is_over = false;
     for (number, member) in archive.members.iter().enumerate() {
-        let item = if let Some(&id) = markers.get(&member.name) {
-            Item::Crate { id: id.to_owned() }
+        let item = if let Some(item) = folder.markers.get(&member.name) {
+            item.clone()
+        } else if bundled::is_stand_in(archive.contents(member)) {
+            continue;
         } else if let Some((target, file_name)) = of_sysroot.get(&member.name) {
             Item::SysrootCrate { target: target.clone(), file_name: file_name.clone() }
         } else {

@@ -1,6 +1,8 @@
 //! Rust libraries as files: the metadata inside an rlib, hollow rlibs, and the stamp by which link-only recognises the
 //! crate that no-link compiled against.
 
+use crate::archive::Builder;
+use crate::bundled;
 use anyhow::{Context, Result, bail};
 use object::read::archive::ArchiveFile;
 use object::{Object, ObjectSection, ReadCache, ReadRef};
@@ -123,20 +125,11 @@ impl Fnv128 {
 
 /// Writes a hollow rlib: an archive whose one member is the crate's metadata, which rustc takes for an rlib dependency.
 /// The metadata comes from `from`, an `.rmeta` or an rlib.
-/// `marker`, if given, adds an empty member, [`marker_member`]: rustc copies it into a staticlib, which shows where the
-/// crate's own objects belong.
 ///
 /// # Errors
 /// If `from` cannot be read or `hollow` not be written.
-pub fn write_hollow(from: &Path, hollow: &Path, marker: Option<usize>) -> Result<()> {
-    let mut input = open(from)?;
-    let unreadable = || format!("cannot read `{}`", from.display());
-    let (offset, len) = if from.extension().is_some_and(|e| e == "rlib") {
-        metadata_member(&Positioned::cache(from)?).with_context(unreadable)?
-    } else {
-        (0, input.metadata().with_context(unreadable)?.len())
-    };
-    input.seek(SeekFrom::Start(offset)).with_context(unreadable)?;
+pub fn write_hollow(from: &Path, hollow: &Path) -> Result<()> {
+    let (mut input, len) = metadata_of(from)?;
     let mut write = || -> std::io::Result<()> {
         let mut output = File::create(hollow)?;
         output.write_all(b"!<arch>\n")?;
@@ -146,17 +139,43 @@ pub fn write_hollow(from: &Path, hollow: &Path, marker: Option<usize>) -> Result
         if len % 2 == 1 {
             output.write_all(b"\n")?;
         }
-        if let Some(marker) = marker {
-            output.write_all(&member_header(&marker_member(marker), 0))?;
-        }
         Ok(())
     };
     write().with_context(|| format!("cannot write the hollow rlib `{}`", hollow.display()))
 }
 
-/// The name of the member that marks a crate's place in a staticlib.
-pub fn marker_member(marker: usize) -> String {
-    format!("splitlink.{marker}")
+/// Writes a hollow rlib with more empty members, which rustc copies into a staticlib: `marker` shows where the crate's own
+/// objects belong; `marker` and a native library's name, where the objects of that library do, which the rlib carries inside.
+/// Returns the names of such libraries; some may be none.
+///
+/// # Errors
+/// If `from` cannot be read or `hollow` not be written.
+pub fn write_marked(from: &Path, hollow: &Path, marker: &str) -> Result<Vec<String>> {
+    let (mut input, len) = metadata_of(from)?;
+    let mut metadata = Vec::new();
+    (&mut input).take(len).read_to_end(&mut metadata).with_context(|| format!("cannot read `{}`", from.display()))?;
+    let libraries = bundled::names(&metadata);
+    let mut archive = Builder::default();
+    archive.add_bytes(METADATA_MEMBER, metadata);
+    archive.add_bytes(marker, Vec::new());
+    for library in &libraries {
+        archive.add_bytes(library, bundled::stand_in(&format!("{marker}.{library}"))?);
+    }
+    archive.write(hollow)?;
+    Ok(libraries)
+}
+
+/// The file `path`, an `.rmeta` or an rlib, at the beginning of its metadata, and how long that is.
+fn metadata_of(path: &Path) -> Result<(File, u64)> {
+    let mut file = open(path)?;
+    let unreadable = || format!("cannot read `{}`", path.display());
+    let (offset, len) = if path.extension().is_some_and(|e| e == "rlib") {
+        metadata_member(&Positioned::cache(path)?).with_context(unreadable)?
+    } else {
+        (0, file.metadata().with_context(unreadable)?.len())
+    };
+    file.seek(SeekFrom::Start(offset)).with_context(unreadable)?;
+    Ok((file, len))
 }
 
 /// The 60 bytes before a member of an `ar` archive, with no time and no owner in them.
