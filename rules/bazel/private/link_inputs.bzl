@@ -107,11 +107,7 @@ def part_inputs(target, ctx, crate, action, replaced, toolchains):
     """
     rust_files = {f: True for f in toolchains.rust.all_files.to_list()}
     native_files = _native_files(target, ctx, toolchains.cc)
-    proc_macros = {
-        c.output: True
-        for c in target[rust_common.dep_info].transitive_crates.to_list()
-        if c.type == "proc-macro"
-    }
+    crates = {f: True for f in target[rust_common.dep_info].transitive_crate_outputs.to_list()}
     own_files = {f: True for f in depset(
         getattr(ctx.rule.files, "data", []),
         transitive = [crate.srcs, crate.compile_data],
@@ -140,7 +136,7 @@ def part_inputs(target, ctx, crate, action, replaced, toolchains):
         else:
             compile_inputs.append(file)
 
-            # A build script's OUT_DIR may hold libraries.
-            if file.is_directory or (_is_native_library(file) and file not in proc_macros):
+            # A build script's OUT_DIR may hold libraries. A crate that the split does not replace is a proc macro.
+            if file.is_directory or (_is_native_library(file) and file not in crates):
                 link_inputs.append(file)
     return struct(compile = compile_inputs, link = link_inputs)

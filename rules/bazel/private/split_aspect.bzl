@@ -13,9 +13,6 @@ load(":toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains", "unsupported")
 
 _LIBRARY_TYPES = ("lib", "rlib")
 
-# Crates that other crates load or embed, hence cannot stay unknown to the split when a dependent is split.
-_EMBEDDED_TYPES = _LIBRARY_TYPES + ("dylib",)
-
 _DEPENDENCY_ATTRIBUTES = ["deps", "proc_macro_deps"]
 
 # Of rules that stand for another target: what they stand for.
@@ -54,7 +51,7 @@ def _collect_dependencies(ctx):
     sets += [dep[SplitInfo].deps for dep in _targets(ctx, "crate") if SplitInfo in dep]
     return crate_set.union([s for s in sets if s != crate_set.empty])
 
-def _foreign_crate(target, known):
+def _foreign_library(target, known):
     """Finds a library among a target's dependencies that the split does not build.
 
     Such a library was compiled by rules_rust against other libraries of rules_rust, whose metadata may differ from the split's.
@@ -64,11 +61,11 @@ def _foreign_crate(target, known):
         known: A dict whose keys are the files that the split replaces.
 
     Returns:
-        The CrateInfo of one such library, or None.
+        One such library (File), or None.
     """
-    for crate in target[rust_common.dep_info].transitive_crates.to_list():
-        if crate.type in _EMBEDDED_TYPES and crate.output not in known:
-            return crate
+    for file in target[rust_common.dep_info].transitive_crate_outputs.to_list():
+        if file.extension == "rlib" and file not in known:
+            return file
     return None
 
 def _unsplit(target, ctx, deps, reason, originals = []):
@@ -175,9 +172,9 @@ def _split_aspect_impl(target, ctx):
     if reason:
         return [_unsplit(target, ctx, deps, reason, found.outputs)]
     known = {f: True for f in deps.originals.to_list()}
-    foreign = _foreign_crate(target, known)
+    foreign = _foreign_library(target, known)
     if foreign:
-        reason = "it depends on crate {} ({}), which the split cannot build".format(foreign.name, public_label(foreign.owner))
+        reason = "it depends on {} ({}), which the split cannot build".format(foreign.basename, public_label(foreign.owner))
         return [_unsplit(target, ctx, deps, reason, found.outputs)]
 
     directory = public_name(ctx.label.name) + ".splitlink"
