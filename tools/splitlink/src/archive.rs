@@ -1,5 +1,6 @@
 //! Static archives: what is in one, and how a staticlib is put together.
 
+use crate::scratch;
 use anyhow::{Context, Result};
 use ar_archive_writer::{ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, write_archive_to_stream};
 use object::read::archive::ArchiveFile;
@@ -133,7 +134,7 @@ impl Builder {
             write_archive_to_stream(&mut output, &self.members, ArchiveKind::Gnu, false, None)?;
             output.flush()
         };
-        write().with_context(|| format!("cannot write the archive `{}`", path.display()))
+        write().with_context(|| scratch::cannot_write(path))
     }
 
     /// The archive's bytes.

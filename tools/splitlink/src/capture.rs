@@ -3,6 +3,7 @@
 //! rustc removes its temporary files when the linker returns, so the call is recorded with copies of them.
 
 use crate::response_file;
+use crate::scratch;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,7 +50,7 @@ pub fn record(dir: &Path, args: Vec<String>) -> Result<()> {
     }
     let record = serde_json::to_vec(&Invocation { args, saved })?;
     let to = files.join("invocation.json");
-    fs::write(&to, record).with_context(|| format!("cannot write `{}`", to.display()))
+    fs::write(&to, record).with_context(|| scratch::cannot_write(&to))
 }
 
 /// All calls recorded in `dir`, in order.

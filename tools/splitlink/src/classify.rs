@@ -154,6 +154,9 @@ pub fn module_name(name: &str) -> Option<Module> {
 
 fn search_path(dir: &str, call: &Invocation, context: &Context<'_>, line: &mut Line) -> Result<Option<Item>> {
     if context.temporary.holds(dir) {
+        if !Path::new(dir).ends_with("raw-dylibs") {
+            return Err(unknown(dir, context));
+        }
         // rustc names its folder of import libraries whether or not there are any.
         let inside: Vec<_> = call.saved.iter().filter(|(path, _)| Path::new(path).parent() == Some(Path::new(dir))).collect();
         if inside.is_empty() {

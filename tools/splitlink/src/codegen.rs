@@ -38,5 +38,7 @@ pub fn run(output: &Path, published: &Path, dependencies: &Dependencies, own_arg
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read the metadata `{}`", path.display()))
+    fs::read(path).with_context(|| {
+        format!("cannot read the metadata `{}`\n  help: is it among the action's inputs? `splitlink metadata` writes it", path.display())
+    })
 }

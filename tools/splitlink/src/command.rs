@@ -89,8 +89,13 @@ pub fn run_wrapped(wrapper: &[String], own_args: &[String], wrapped: &[String]) 
         .arg("--")
         .args(wrapped)
         .status()
-        .with_context(|| format!("cannot start the wrapper `{program}`"))?;
+        .with_context(|| cannot_start("the wrapper", program))?;
     if status.success() { Ok(()) } else { Err(ChildFailed::from_status(status).into()) }
+}
+
+/// The message for a program that is not there.
+pub(crate) fn cannot_start(what: &str, program: &str) -> String {
+    format!("cannot start {what} as `{program}`\n  help: is it on the PATH, or among the action's inputs?")
 }
 
 /// How this program was called: a relative path stays one, so that it works in a sandbox.

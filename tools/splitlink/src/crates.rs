@@ -119,7 +119,8 @@ impl DependencyFolder {
 }
 
 fn symlink(target: &Path, link: &Path) -> Result<()> {
-    let target = fs::canonicalize(target).with_context(|| format!("cannot find `{}`", target.display()))?;
+    let target = fs::canonicalize(target)
+        .with_context(|| format!("cannot find `{}`\n  help: is it among the action's inputs?", target.display()))?;
     std::os::unix::fs::symlink(&target, link).with_context(|| format!("cannot make the link `{}`", link.display()))
 }
 

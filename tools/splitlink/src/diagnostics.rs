@@ -1,6 +1,6 @@
 //! rustc's messages: read as JSON, so that we learn when the metadata is out, and handed on as the user asked for them.
 
-use crate::command::ChildFailed;
+use crate::command::{self, ChildFailed};
 use crate::rustc_args::RustcArgs;
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub fn run(program: &str, mut args: RustcArgs, until: Until) -> Result<()> {
         .args(args.into_args())
         .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| format!("cannot start rustc as `{program}`"))?;
+        .with_context(|| command::cannot_start("rustc", program))?;
     let pipe = child.stderr.take().expect("stderr is piped");
     let mut stderr = std::io::stderr().lock();
     let mut withheld = Vec::new();

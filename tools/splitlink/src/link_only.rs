@@ -211,7 +211,11 @@ impl Linking<'_> {
     }
 
     fn rlib(&self, id: &str) -> Result<&Path> {
-        let path = self.crates.get(id).with_context(|| format!("the plan links the crate `{id}` without listing it among its crates"))?;
+        let path = self.crates.get(id).with_context(|| {
+            format!(
+                "the plan links the crate `{id}` without listing it among its crates\n  help: was it edited? run the no-link action again"
+            )
+        })?;
         Ok(path)
     }
 
@@ -252,7 +256,7 @@ impl Linking<'_> {
         let section = object.section_by_name(bundled::SECTION);
         let library = section.with_context(|| format!("the member `{member}` of the crate `{id}` holds no library"))?.data()?;
         let path = self.scratch.subdir("bundled")?.join(member);
-        fs::write(&path, library).with_context(|| format!("cannot write `{}`", path.display()))?;
+        fs::write(&path, library).with_context(|| scratch::cannot_write(&path))?;
         Ok(path)
     }
 
@@ -290,7 +294,7 @@ impl Linking<'_> {
             escaped.push('\n');
         }
         let file = self.scratch.path().join("linker-arguments");
-        fs::write(&file, escaped).with_context(|| format!("cannot write `{}`", file.display()))?;
+        fs::write(&file, escaped).with_context(|| scratch::cannot_write(&file))?;
         Ok(vec![format!("@{}", file.display())])
     }
 }

@@ -75,7 +75,9 @@ pub fn run(plan: &Path, modules: &Path, dependencies: &Dependencies, own_args: &
             (line, file_name(&archive))
         } else {
             let call =
-                calls.next().with_context(|| format!("rustc did not call the linker for the {crate_type} `{}`", asked.crate_name))?;
+                calls.next().with_context(|| {
+                    format!("rustc did not call the linker for the {crate_type} `{}`\n  help: does the source ask for another crate type (`#![crate_type]`)? name it with `--crate-type`", asked.crate_name)
+                })?;
             let line = classify::classify(call, &context(crate_type))?;
             (line, file_name(&output_of(call)?))
         };
@@ -167,7 +169,7 @@ fn compile(program: &str, mut args: RustcArgs, linker: Option<&str>, scratch: &S
         .args(args.into_args())
         .env(capture::VARIABLE, &captures)
         .status()
-        .with_context(|| format!("cannot start rustc as `{program}`"))?;
+        .with_context(|| command::cannot_start("rustc", program))?;
     if !status.success() {
         return Err(ChildFailed::from_status(status).into());
     }
@@ -199,7 +201,7 @@ fn stand_in_for_native_libraries(args: &mut RustcArgs, scratch: &Scratch) -> Res
         }
         let verbatim = modifiers.split(',').any(|m| m == "+verbatim");
         let file = dir.join(if verbatim { name.to_owned() } else { format!("lib{name}.a") });
-        fs::write(&file, b"!<arch>\n").with_context(|| format!("cannot write `{}`", file.display()))?;
+        fs::write(&file, b"!<arch>\n").with_context(|| scratch::cannot_write(&file))?;
         let item = Item::ArchivedLibrary { name: name.to_owned(), verbatim };
         if !items.contains(&item) {
             items.push(item);
@@ -216,7 +218,7 @@ fn target_libdir(program: &str, args: &RustcArgs) -> Result<PathBuf> {
     for option in ["sysroot", "target"] {
         command.args(args.values(option).map(|value| format!("--{option}={value}")));
     }
-    let output = command.args(["--print", "target-libdir"]).output().with_context(|| format!("cannot start rustc as `{program}`"))?;
+    let output = command.args(["--print", "target-libdir"]).output().with_context(|| command::cannot_start("rustc", program))?;
     let dir = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if dir.is_empty() {
         bail!("rustc does not say where its standard library is: {}", String::from_utf8_lossy(&output.stderr).trim());
@@ -256,7 +258,7 @@ fn staticlib_line(
             Item::SysrootCrate { target: target.clone(), file_name: file_name.clone() }
         } else {
             let file = own.join(number.to_string());
-            fs::write(&file, archive.contents(member)).with_context(|| format!("cannot write `{}`", file.display()))?;
+            fs::write(&file, archive.contents(member)).with_context(|| scratch::cannot_write(&file))?;
             // A folder each: names may come twice, and they are the members' names again in the artifact.
             let file = keep(&mut line, format!("staticlib/{number}/{}", member.name), file);
             match classify::module_name(&member.name) {
@@ -314,8 +316,9 @@ fn stamps(links: &[Link], dependencies: &Dependencies) -> Result<Vec<Crate>> {
         .collect()
 }
 
-/// Moves the modules into the folder for them; on failure none is left there.
+/// Moves the modules into the folder for them; on failure none is left there, nor the folder if it was not there before.
 fn publish_modules(files: &BTreeMap<String, PathBuf>, modules: &Path) -> Result<()> {
+    let was_there = modules.exists();
     let put = || -> Result<()> {
         fs::create_dir_all(modules).with_context(|| format!("cannot make the folder of modules `{}`", modules.display()))?;
         for (name, from) in files {
@@ -325,12 +328,15 @@ fn publish_modules(files: &BTreeMap<String, PathBuf>, modules: &Path) -> Result<
             }
             // The capture may hold a file of several links once; a copy is needed only across file systems.
             if fs::hard_link(from, &to).is_err() {
-                fs::copy(from, &to).with_context(|| format!("cannot write the module `{}`", to.display()))?;
+                fs::copy(from, &to).with_context(|| scratch::cannot_write(&to))?;
             }
         }
         Ok(())
     };
     put().inspect_err(|_| {
+        if !was_there {
+            let _ = fs::remove_dir_all(modules);
+        }
         for name in files.keys() {
             let _ = fs::remove_file(modules.join(name));
         }

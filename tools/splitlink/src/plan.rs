@@ -153,7 +153,12 @@ impl LinkPlan {
     /// # Errors
     /// If the file is no plan, or one of another version.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read the link plan `{}`", path.display()))?;
+        let text = fs::read_to_string(path).with_context(|| {
+            format!(
+                "cannot read the link plan `{}`\n  help: is it among the action's inputs, and what `splitlink no-link --plan` wrote?",
+                path.display()
+            )
+        })?;
         Self::parse(&text).with_context(|| format!("`{}` cannot be used as a link plan", path.display()))
     }
 
@@ -165,9 +170,9 @@ impl LinkPlan {
             Some(version) => bail!(
                 "it is of version {version}, and this splitlink reads version {VERSION}\n  help: use the same splitlink for no-link and link-only"
             ),
-            None => bail!("it has no version, so it is no link plan"),
+            None => bail!("it has no version, so it is no link plan\n  help: give the file that `splitlink no-link --plan` wrote"),
         }
-        serde_json::from_value(value).context("it does not have the form that its version promises")
+        serde_json::from_value(value).context("it does not have the form that its version promises\n  help: was it edited, or written by another program? run the no-link action again")
     }
 
     /// The plan as text: indented JSON, the same for the same plan.

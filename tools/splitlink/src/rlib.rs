@@ -3,6 +3,7 @@
 
 use crate::archive::Builder;
 use crate::bundled;
+use crate::scratch;
 use anyhow::{Context, Result, bail};
 use object::read::archive::ArchiveFile;
 use object::{Object, ObjectSection, ReadCache, ReadRef};
@@ -141,7 +142,7 @@ pub fn write_hollow(from: &Path, hollow: &Path) -> Result<()> {
         }
         Ok(())
     };
-    write().with_context(|| format!("cannot write the hollow rlib `{}`", hollow.display()))
+    write().with_context(|| scratch::cannot_write(hollow))
 }
 
 /// Writes a hollow rlib with more empty members, which rustc copies into a staticlib: `marker` shows where the crate's own
@@ -222,5 +223,5 @@ impl Seek for Positioned {
 }
 
 fn open(path: &Path) -> Result<File> {
-    File::open(path).with_context(|| format!("cannot open `{}`", path.display()))
+    File::open(path).with_context(|| format!("cannot open `{}`\n  help: is it among the action's inputs?", path.display()))
 }

@@ -57,9 +57,12 @@ impl Drop for Scratch {
 /// # Errors
 /// If the file cannot be moved; nothing is left at `to` then.
 pub fn publish(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).with_context(|| {
-        format!("cannot write `{}`\n  help: is its folder there and writable, and is there room on the disk?", to.display())
-    })
+    fs::rename(from, to).with_context(|| cannot_write(to))
+}
+
+/// The message for a file that cannot be written.
+pub(crate) fn cannot_write(path: &Path) -> String {
+    format!("cannot write `{}`\n  help: is its folder there and writable, and is there room on the disk?", path.display())
 }
 
 /// Writes `bytes` to `to` by way of `scratch`, so that no half-written file is ever seen.
@@ -69,6 +72,6 @@ pub fn publish(from: &Path, to: &Path) -> Result<()> {
 pub fn publish_bytes(scratch: &Scratch, bytes: &[u8], to: &Path) -> Result<()> {
     let name = to.file_name().unwrap_or_default();
     let temporary = scratch.subdir("publish")?.join(name);
-    fs::write(&temporary, bytes).with_context(|| format!("cannot write `{}`", to.display()))?;
+    fs::write(&temporary, bytes).with_context(|| cannot_write(to))?;
     publish(&temporary, to)
 }
