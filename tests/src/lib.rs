@@ -1,3 +1,4 @@
 //! Helpers shared by the tests of this package.
 pub mod measure;
 pub mod real_programs;
+pub mod rustc_fixture;

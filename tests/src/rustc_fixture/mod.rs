@@ -1,0 +1,21 @@
+//! Small crate graphs, each built twice by the same commands: by rustc itself and through splitlink.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`tools`] | the toolchains, the splitlink under test, folders to work in |
+//! | [`graph`] | the library crates of `tests/fixtures` |
+//! | [`case`] | a linked crate, its two builds and what they must have in common |
+//! | [`link_line`] | the linker's arguments, recorded on both ways |
+//! | [`project`] | sources of a test's own, and the four phases run on them |
+//! | [`elf`] | what the loader and the linker see of an artifact |
+//! | [`archive`] | the members and the symbol index of a staticlib |
+//! | [`schema`] | a small JSON Schema validator |
+
+pub mod archive;
+pub mod case;
+pub mod elf;
+pub mod graph;
+pub mod link_line;
+pub mod project;
+pub mod schema;
+pub mod tools;

@@ -1,0 +1,234 @@
+//! The toolchains, the splitlink under test, and folders to work in.
+
+use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, OnceLock};
+
+/// Why a test failed: an error's whole story without a backtrace, which says nothing about another process.
+pub struct Failure(anyhow::Error);
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl std::fmt::Debug for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+/// The folder of the repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository")
+}
+
+/// The splitlink program under test: `SPLITLINK_BIN`, or built on first use in release mode, as users have it.
+pub fn splitlink() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| match std::env::var_os("SPLITLINK_BIN") {
+        Some(path) => path.into(),
+        None => build_splitlink().expect("splitlink builds"),
+    })
+}
+
+fn build_splitlink() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--package=splitlink", "--message-format=json-render-diagnostics"]).current_dir(repository());
+    let output = succeed(&mut command)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let executables: Vec<_> = messages.filter_map(|message| Some(message["executable"].as_str()?.to_owned())).collect();
+    match executables.as_slice() {
+        [path] => Ok(path.into()),
+        other => bail!("cargo built these programs, and one was expected: {other:?}"),
+    }
+}
+
+/// A Rust toolchain.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Toolchain {
+    /// A short name, for folders and messages.
+    pub name: &'static str,
+    /// The compiler itself, not rustup's proxy.
+    pub rustc: PathBuf,
+    /// The folder that holds `lib/rustlib`.
+    pub sysroot: PathBuf,
+    /// The triple of this machine.
+    pub host: String,
+}
+
+impl Toolchain {
+    /// The toolchain that `rustc` on the path is.
+    pub fn stable() -> &'static Self {
+        static FOUND: OnceLock<Toolchain> = OnceLock::new();
+        FOUND.get_or_init(|| Self::find("stable", &[]).expect("rustc is on the path"))
+    }
+
+    /// rustup's nightly, if it is installed.
+    pub fn nightly() -> Option<&'static Self> {
+        static FOUND: OnceLock<Option<Toolchain>> = OnceLock::new();
+        let found = FOUND.get_or_init(|| {
+            let found = Self::find("nightly", &["+nightly"]).ok();
+            if found.is_none() {
+                skip("no `rustc +nightly` here: the nightly half of the tests is not run; `rustup toolchain install nightly` enables it");
+            }
+            found
+        });
+        found.as_ref()
+    }
+
+    fn find(name: &'static str, select: &[&str]) -> Result<Self> {
+        let ask = |args: &[&str]| -> Result<String> {
+            // Within `cargo test` these two would choose another toolchain than the one asked for.
+            let mut command = Command::new("rustc");
+            command.args(select).args(args);
+            if !select.is_empty() {
+                command.env_remove("RUSTUP_TOOLCHAIN");
+            }
+            Ok(String::from_utf8(succeed(&mut command)?.stdout)?.trim().to_owned())
+        };
+        let sysroot = PathBuf::from(ask(&["--print=sysroot"])?);
+        let version = ask(&["-vV"])?;
+        let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("`rustc -vV` names no host")?;
+        Ok(Self { name, rustc: sysroot.join("bin/rustc"), sysroot, host: host.to_owned() })
+    }
+
+    /// A command that runs the compiler.
+    pub fn command(&self, dir: &Path) -> Command {
+        let mut command = Command::new(&self.rustc);
+        command.current_dir(dir);
+        command
+    }
+}
+
+/// Says aloud that something is not tested. libtest hides what passing tests print through `eprintln!`, but not this.
+pub fn skip(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}
+
+/// The folder that belongs to this test program: `target/tmp/<program>-<process>`, with the fixtures in `src` and `c`.
+/// The folders of earlier processes are removed.
+pub fn workplace() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| make_workplace().expect("the folder for tests can be made"))
+}
+
+fn make_workplace() -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let stem = program.file_stem().and_then(OsStr::to_str).context("this program has no name")?;
+    let name = stem.rsplit_once('-').map_or(stem, |(name, _)| name);
+    let parent = program.ancestors().nth(3).context("this program is not in a target folder")?.join("tmp");
+    fs::create_dir_all(&parent)?;
+    for entry in fs::read_dir(&parent)? {
+        let path = entry?.path();
+        let process = path.file_name().and_then(OsStr::to_str).and_then(|n| n.strip_prefix(name)?.strip_prefix('-'));
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+    let dir = parent.join(format!("{name}-{}", std::process::id()));
+    lay_out(&dir)?;
+    Ok(fs::canonicalize(dir)?)
+}
+
+/// Copies the fixtures into `dir`.
+pub fn lay_out(dir: &Path) -> Result<()> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    for (from, to) in [("crates", "src"), ("c", "c")] {
+        fs::create_dir_all(dir.join(to))?;
+        for entry in fs::read_dir(fixtures.join(from))? {
+            let entry = entry?;
+            fs::copy(entry.path(), dir.join(to).join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes an empty folder of the given name in the [`workplace`].
+pub fn empty_folder(name: &str) -> Result<PathBuf> {
+    let dir = workplace().join(name);
+    if dir.exists() {
+        fs::remove_dir_all(&dir)?;
+    }
+    fs::create_dir_all(&dir)?;
+    Ok(dir)
+}
+
+/// The names in a folder, sorted; none if there is no such folder.
+pub fn names_in(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Runs `command`.
+pub fn run(command: &mut Command) -> Result<Output> {
+    command.output().with_context(|| format!("cannot start {command:?}"))
+}
+
+/// Runs `command`; that it fails is an error with everything it said.
+pub fn succeed(command: &mut Command) -> Result<Output> {
+    let output = run(command)?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    bail!("{} in {:?}\n{command:?}\n{stdout}{stderr}", output.status, command.get_current_dir());
+}
+
+/// How a process ended, as a shell says it: its exit code, or 128 and the signal's number.
+pub fn exit_code(output: &Output) -> i32 {
+    output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0))
+}
+
+/// Runs something once for each key, also when threads ask at the same time, and keeps what it gave.
+#[derive(Debug)]
+pub struct Once<T: 'static> {
+    made: Mutex<Vec<(String, &'static Cell<T>)>>,
+}
+
+type Cell<T> = OnceLock<Result<T, String>>;
+
+impl<T> Once<T> {
+    /// Nothing has been run yet.
+    pub const fn new() -> Self {
+        Self { made: Mutex::new(Vec::new()) }
+    }
+
+    /// What `make` gives for `key`.
+    pub fn get(&self, key: &str, make: impl FnOnce() -> Result<T>) -> Result<&'static T> {
+        let mut made = self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let cell = match made.iter().find(|(k, _)| k == key) {
+            Some((_, cell)) => *cell,
+            None => {
+                let cell: &'static Cell<T> = Box::leak(Box::new(OnceLock::new()));
+                made.push((key.to_owned(), cell));
+                cell
+            }
+        };
+        drop(made);
+        let result = cell.get_or_init(|| make().map_err(|error| format!("{error:#}")));
+        result.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
+    }
+}
+
+impl<T> Default for Once<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
