@@ -149,7 +149,9 @@ fn wants_json(args: &[String]) -> bool {
     let mut parts = args.split(|arg| arg == "--").skip(1);
     match (parts.next(), parts.next()) {
         (Some(rustc), None) => {
-            response_file::expand_lines(rustc.to_vec()).is_ok_and(|args| args.iter().any(|arg| arg == "--error-format=json"))
+            let asks = |args: &[String]| matches!(args, [option, value] if option == "--error-format" && value == "json");
+            response_file::expand_lines(rustc.to_vec())
+                .is_ok_and(|args| args.windows(2).any(asks) || args.iter().any(|arg| arg == "--error-format=json"))
         }
         _ => false,
     }

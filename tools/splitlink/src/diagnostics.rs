@@ -63,7 +63,9 @@ pub fn run(program: &str, mut args: RustcArgs, until: Until) -> Result<()> {
     if status.success() || (metadata_is_out && until == Until::Metadata) {
         return Ok(());
     }
-    let _ = stderr.write_all(&withheld);
+    if !metadata_is_out {
+        let _ = stderr.write_all(&withheld);
+    }
     Err(ChildFailed::from_status(status).into())
 }
 
