@@ -54,7 +54,8 @@ fn broken_metadata() -> Outcome {
         let named = &["the crate `dep-1`", "out/libdep-1.rmeta", "was it truncated?"];
         let no_link = project.no_link(&project.linked("app", "bin"))?;
         nothing_made(&project, &no_link, PLANNED, named).map_err(|e| e.context(what))?;
-        let library = project.compile("metadata --output out/liblibrary-1.rmeta --metadata out/libdep-1.rmeta", &project.library("library"))?;
+        let library =
+            project.compile("metadata --output out/liblibrary-1.rmeta --metadata out/libdep-1.rmeta", &project.library("library"))?;
         nothing_made(&project, &library, &["out/liblibrary-1.rmeta"], named).map_err(|e| e.context(what))?;
         let codegen = "codegen --output out/liblibrary-1.rlib --published-metadata out/none --metadata out/libdep-1.rmeta";
         let codegen = project.compile(codegen, &project.library("library"))?;
@@ -227,7 +228,8 @@ fn fake_rustc(project: &Project, args: &str) -> Result<Output> {
          exec $linker {args} -o $out/app\n"
     );
     project.write("fake_rustc.sh", script)?;
-    let options = "no-link --plan out/plan.json --modules out/modules -- sh fake_rustc.sh --crate-name=app --crate-type=bin --out-dir=absent";
+    let options =
+        "no-link --plan out/plan.json --modules out/modules -- sh fake_rustc.sh --crate-name=app --crate-type=bin --out-dir=absent";
     run(&mut project.splitlink(&words(options)))
 }
 
@@ -261,7 +263,10 @@ fn programs_that_are_not_there() -> Outcome {
         ("metadata --output out/x -- no-such-rustc --crate-type=rlib", "cannot start rustc as `no-such-rustc`"),
         ("codegen --output out/x --published-metadata y -- no-such-rustc --crate-type=rlib", "cannot start rustc as `no-such-rustc`"),
         ("no-link --plan out/x --modules out/m -- no-such-rustc --crate-type=bin", "cannot start rustc as `no-such-rustc`"),
-        ("no-link --plan out/x --modules out/m -- no-such-wrapper -- rustc --crate-type=bin", "cannot start the wrapper as `no-such-wrapper`"),
+        (
+            "no-link --plan out/x --modules out/m -- no-such-wrapper -- rustc --crate-type=bin",
+            "cannot start the wrapper as `no-such-wrapper`",
+        ),
     ];
     for (options, text) in table {
         nothing_made(&project, &run(&mut project.splitlink(&words(options)))?, &["out/x", "out/m"], &[text])?;
@@ -276,7 +281,12 @@ fn linkers() -> Outcome {
         good(&project.no_link(&[project.linked("app", "bin"), words(flag)].concat())?)?;
         project.link_only()
     };
-    nothing_made(&project, &with("-Clinker=no-such-linker")?, LINKED, &["the bin `app`", "cannot start the linker `no-such-linker`", "installed"])?;
+    nothing_made(
+        &project,
+        &with("-Clinker=no-such-linker")?,
+        LINKED,
+        &["the bin `app`", "cannot start the linker `no-such-linker`", "installed"],
+    )?;
 
     let output = with("-Clink-arg=-lno_such_library")?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -299,7 +309,9 @@ fn linkers() -> Outcome {
 fn options_that_cannot_be_split() -> Outcome {
     let project = Project::new("refusals")?;
     project.build_dep()?;
-    for flag in ["-Clto", "-C lto", "-Clto=fat", "-C lto=thin", "--codegen=lto=yes", "-Csplit-debuginfo=packed", "-Csplit_debuginfo=unpacked"] {
+    for flag in
+        ["-Clto", "-C lto", "-Clto=fat", "-C lto=thin", "--codegen=lto=yes", "-Csplit-debuginfo=packed", "-Csplit_debuginfo=unpacked"]
+    {
         let output = project.no_link(&[project.linked("app", "bin"), words(flag)].concat())?;
         let option = if flag.contains("lto") { "-Clto" } else { "-Csplit-debuginfo=" };
         nothing_made(&project, &output, PLANNED, &["the crate `app`", option]).map_err(|e| e.context(flag))?;
@@ -455,7 +467,8 @@ fn outputs_where_none_can_be() -> Outcome {
     }
     let output = project.link_only_with("--rlib out/libdep-1.rlib --output out/taken")?;
     refused(&output, &["cannot write `out/taken`"])?;
-    let output = project.compile("no-link --plan out/taken.json --modules out/m --metadata out/libdep-1.rmeta", &project.linked("app", "bin"))?;
+    let output =
+        project.compile("no-link --plan out/taken.json --modules out/m --metadata out/libdep-1.rmeta", &project.linked("app", "bin"))?;
     refused(&output, &["cannot write `out/taken.json`"])?;
     assert!(project.read("out/taken/inside")? == b"kept" && project.read("out/taken.json/inside")? == b"kept");
     Ok(())
@@ -481,7 +494,10 @@ fn what_a_killed_run_left_is_no_hindrance() -> Outcome {
 #[test]
 fn a_broken_proc_macro() -> Outcome {
     let project = Project::new("broken_macro")?;
-    project.write("macros.rs", "#[proc_macro]\npub fn m(_: proc_macro::TokenStream) -> proc_macro::TokenStream { \"1\".parse().unwrap() }\n")?;
+    project.write(
+        "macros.rs",
+        "#[proc_macro]\npub fn m(_: proc_macro::TokenStream) -> proc_macro::TokenStream { \"1\".parse().unwrap() }\n",
+    )?;
     project.write("user.rs", "fn main() { println!(\"{}\", macros::m!()); }\n")?;
     good(&project.compile(
         "no-link --plan out/plan.json --modules out/modules",

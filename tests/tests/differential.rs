@@ -179,6 +179,7 @@ table! { several_types:
     cdylib_and_staticlib: library(several("library", &["cdylib", "staticlib"], "call_library"));
     staticlib_and_cdylib: library(several("library", &["staticlib", "cdylib"], "call_library"));
     exports: several("exports_library", &["cdylib", "staticlib"], "call_exports").deps(&["exports"]).prints(&["7 7 11"]);
+    whole_archive: several("sum_library", &["cdylib", "staticlib"], "call_sum").deps(&["sum_sys=sum_whole"]).prints(&["sum 42"]);
     with_dylib: several("exports_library", &["dylib", "staticlib"], "call_exports").deps(&["exports"]).prints(&["7 7 11"]);
 }
 

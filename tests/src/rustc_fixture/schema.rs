@@ -1,8 +1,19 @@
 //! A validator for the part of JSON Schema that `docs/link-plan.schema.json` uses. The crate for all of it takes minutes to
 //! compile; a keyword that is not known here is an error, so nothing is left unchecked.
 
-use anyhow::{Result, bail};
+use super::tools::repository;
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
+
+/// The schema of link plans.
+///
+/// # Errors
+/// If `docs/link-plan.schema.json` is not there or no JSON.
+pub fn of_link_plans() -> Result<Value> {
+    let path = repository().join("docs/link-plan.schema.json");
+    let text = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("`{}` is no JSON", path.display()))
+}
 
 /// Checks `value` against `schema`.
 ///

@@ -84,6 +84,13 @@ pub fn classify(call: &Invocation, context: &Context<'_>) -> Result<Line> {
 
 fn item(arg: &str, call: &Invocation, context: &Context<'_>, line: &mut Line) -> Result<Item> {
     let path = capture::path_in(arg);
+    // Unpacked from an rlib, which is hollow here; rustc puts such libraries right behind their crate.
+    if context.temporary.holds(path)
+        && path.ends_with(".a")
+        && let Some(Item::Crate { id }) = line.items.iter().rev().find(|item| matches!(item, Item::Crate { .. }))
+    {
+        return Ok(Item::BundledLibrary { id: id.clone(), member: file_name(path), arg: arg.replace(path, FILE) });
+    }
     if let Some(saved) = call.saved.get(path) {
         return module(arg, path, saved, context, line);
     }
@@ -94,12 +101,6 @@ fn item(arg: &str, call: &Invocation, context: &Context<'_>, line: &mut Line) ->
         return Ok(Item::SysrootCrate { target, file_name });
     }
     if context.temporary.holds(path) {
-        // Unpacked from an rlib, which is hollow here; rustc puts such libraries right behind their crate.
-        if let Some(Item::Crate { id }) = line.items.iter().rev().find(|item| matches!(item, Item::Crate { .. }))
-            && path.ends_with(".a")
-        {
-            return Ok(Item::BundledLibrary { id: id.clone(), member: file_name(path), arg: arg.replace(path, FILE) });
-        }
         return Err(unknown(arg, context));
     }
     if arg.starts_with("-l") {
@@ -300,7 +301,13 @@ mod tests {
 
     #[test]
     fn a_library_unpacked_from_a_crate() {
-        let line = classified(&["/w/p.scratch/deps/libsys-1.rlib", "-Wl,--whole-archive", "-Wl,/t/rustcAbCdEf/libz.a"], &[]).unwrap();
-        assert_eq!(line.items[2], Item::BundledLibrary { id: "sys-1".into(), member: "libz.a".into(), arg: "-Wl,{file}".into() });
+        let args = ["/w/p.scratch/deps/libsys-1.rlib", "-Wl,--whole-archive", "-Wl,/t/rustcAbCdEf/libz.a"];
+        // Unpacked or not: a stand-in for a staticlib's sake is as hollow as nothing.
+        for saved in [&[][..], &["/t/rustcAbCdEf/libz.a"]] {
+            let line = classified(&args, saved).unwrap();
+            let expected = Item::BundledLibrary { id: "sys-1".into(), member: "libz.a".into(), arg: "-Wl,{file}".into() };
+            assert_eq!(line.items[2], expected);
+            assert!(line.files.is_empty());
+        }
     }
 }
