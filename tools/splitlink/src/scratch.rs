@@ -26,7 +26,10 @@ impl Scratch {
         fs::create_dir_all(&dir).with_context(|| {
             format!("cannot make the scratch folder `{}`\n  help: the folder of the output must be writable", dir.display())
         })?;
-        Ok(Self { dir })
+        // Without symbolic links, as rustc will spell it in its linker call.
+        let real = fs::canonicalize(&dir).with_context(|| format!("cannot find the scratch folder `{}`", dir.display()))?;
+        let cwd = std::env::current_dir().context("cannot tell the working folder")?;
+        Ok(Self { dir: real.strip_prefix(cwd).map_or_else(|_| real.clone(), Path::to_owned) })
     }
 
     /// The folder itself.
