@@ -1,14 +1,13 @@
 //! The BUILD file of a program itself: cargo-bazel writes those of its dependencies only.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::{Program, Rules, command::run_quietly};
+use super::{Program, Rules, command::run_quietly, workspace::write_changed};
 
 /// One kind of dependency, sorted the way rules_rust wants it.
 #[derive(Default)]
@@ -31,8 +30,7 @@ pub fn write(workspace: &Path, program: &Program) -> Result<()> {
     )?;
     let metadata: Value = serde_json::from_str(&metadata)?;
     let text = render(&metadata, program).with_context(|| format!("cannot write a BUILD file for {}", program.package))?;
-    fs::write(folder.join("BUILD.bazel"), text)?;
-    Ok(())
+    write_changed(&folder.join("BUILD.bazel"), &text)
 }
 
 fn render(metadata: &Value, program: &Program) -> Result<String> {

@@ -93,15 +93,16 @@ rust.toolchain(versions = [{rust_version:?}])
                 ("register_toolchains(\"//:prebuilt_toolchain\")\n", PREBUILT)
             }
         };
-        fs::write(self.root.join("BUILD.bazel"), build)?;
-        fs::write(self.root.join("MODULE.bazel"), module + register)?;
-        Ok(())
+        write_changed(&self.root.join("BUILD.bazel"), build)?;
+        write_changed(&self.root.join("MODULE.bazel"), &(module + register))
     }
 
     /// Builds the programs with Bazel, `flags` added, and returns their executables in the same order.
     pub fn build(&self, programs: &[Program], rules: Rules, flags: &[&str]) -> Result<Vec<PathBuf>> {
         let labels: Vec<_> = programs.iter().map(|program| program.label(rules)).collect();
-        run(self.bazel().args(["build", "--show_result=0"]).args(flags).args(&labels))?;
+        // Progress every now and then, and no warnings of other people's code.
+        let quieter = ["--show_result=0", "--show_progress_rate_limit=10", "--output_filter=DONT_MATCH_ANYTHING"];
+        run(self.bazel().arg("build").args(quieter).args(flags).args(&labels))?;
         let execution_root = run_quietly(self.bazel().args(["info", "execution_root"]))?;
         let execution_root = Path::new(execution_root.trim());
         labels
@@ -115,6 +116,15 @@ rust.toolchain(versions = [{rust_version:?}])
             .collect()
     }
 
+    /// The mnemonic of the action that makes the program's executable.
+    pub fn linking_action(&self, program: &Program, rules: Rules, flags: &[&str]) -> Result<String> {
+        let label = program.label(rules);
+        let query = format!("outputs('.*/{}', {label})", &label[2..].replace(':', "/"));
+        let actions = run_quietly(self.bazel().arg("aquery").args(flags).arg(query))?;
+        let mnemonic = actions.lines().find_map(|line| line.trim().strip_prefix("Mnemonic: "));
+        mnemonic.map(str::to_owned).with_context(|| format!("no action makes the executable of {label}:\n{actions}"))
+    }
+
     /// A Bazel command in this workspace.
     pub fn bazel(&self) -> Command {
         let mut command = Command::new(repository().join("dev/bazel"));
@@ -123,17 +133,35 @@ rust.toolchain(versions = [{rust_version:?}])
     }
 }
 
+impl Drop for Workspace {
+    /// Ends the Bazel server, which would keep its memory for hours.
+    fn drop(&mut self) {
+        let _ = self.bazel().arg("shutdown").status();
+    }
+}
+
+/// Writes a file unless it says the same already: Cargo and Bazel would look at a newer one again.
+pub(super) fn write_changed(path: &Path, text: &str) -> Result<()> {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
 /// The root of splitlink's own repository.
 fn repository() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }
 
-/// The folder that keeps what is slow to make between runs.
+/// The folder that keeps what is slow to make between runs: the one of `dev/bazel`.
 pub fn cache() -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os("SPLITLINK_CACHE") {
-        return Ok(folder.into());
+        return std::path::absolute(folder).context("SPLITLINK_CACHE names no folder");
     }
-    let home = std::env::home_dir().context("no home folder: set SPLITLINK_CACHE to a folder that may be written")?;
-    Ok(home.join(".cache/splitlink"))
+    let caches = match std::env::var_os("XDG_CACHE_HOME") {
+        Some(folder) => PathBuf::from(folder),
+        None => std::env::home_dir().context("no home folder: set SPLITLINK_CACHE to a folder that may be written")?.join(".cache"),
+    };
+    Ok(caches.join("splitlink"))
 }
