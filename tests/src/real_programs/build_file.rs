@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::{Program, Rules, command::run_quietly, workspace::write_changed};
+use super::{NO_GIT_DIR, Program, Rules, command::run_quietly, workspace::write_changed};
 
 /// One kind of dependency, sorted the way rules_rust wants it.
 #[derive(Default)]
@@ -57,6 +57,7 @@ cargo_build_script(
     name = \"build_script\",
     srcs = glob([\"**/*.rs\"]),
     aliases = {aliases},
+    build_script_env = {{\"GIT_DIR\": \"{NO_GIT_DIR}\"}},
     compile_data = glob([\"**\"], exclude = [\"**/*.rs\"]),
     crate_features = {features},
     crate_root = {crate_root},

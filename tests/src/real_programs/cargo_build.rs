@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::{
-    Program, Workspace,
+    NO_GIT_DIR, Program, Workspace,
     command::{host_triple, run, run_quietly},
 };
 
@@ -59,9 +59,9 @@ fn cargo(subcommand: &str, workspace: &Workspace, program: &Program) -> Command 
     command
         .args([subcommand, "--locked", "--manifest-path"])
         .arg(workspace.root.join(program.package).join("Cargo.toml"))
-        // No configuration file of a folder above the sources, no flags and no repository above them may tell the builds apart.
         .current_dir(workspace.root.join(program.package))
-        .env("GIT_CEILING_DIRECTORIES", &workspace.root)
+        // No flags of our caller may tell the builds apart.
+        .env("GIT_DIR", NO_GIT_DIR)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("RUSTFLAGS");

@@ -16,6 +16,10 @@ use command::host_triple;
 pub use command_lines::{COMMAND_LINES, CommandLine, Outcome, write_tree};
 pub use workspace::{Tool, Workspace, cache};
 
+/// The `GIT_DIR` of build scripts: programs put the commit that they are built from into their version, and the folders where Cargo
+/// and Bazel run their build scripts may or may not lie in a repository.
+const NO_GIT_DIR: &str = "none";
+
 /// A program published on crates.io with its `Cargo.lock`.
 #[derive(Debug, Clone, Copy)]
 pub struct Program {
