@@ -1,34 +1,17 @@
 //! Broken, foreign and missing input: every phase names the crate or file and says what to try, and leaves nothing behind.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
-use splitlink_tests::rustc_fixture::tools::{Failure, names_in, run, skip};
+use splitlink_tests::rustc_fixture::tools::{Failure, names_in, run};
 use std::fs;
 use std::process::{Command, Output};
 
 type Outcome = Result<(), Failure>;
 
-/// A project with `dep` built and the plan of `app` made.
-fn planned(name: &str) -> Result<Project> {
-    let project = Project::new(name)?;
-    project.build_dep()?;
-    good(&project.no_link(&project.linked("app", "bin"))?)?;
-    Ok(project)
-}
-
 /// That the phase was refused with `texts`, and that of its `outputs` and of scratch folders none is there.
 fn nothing_made(project: &Project, output: &Output, outputs: &[&str], texts: &[&str]) -> Result<()> {
     refused(output, texts)?;
-    nothing_left(project, outputs)
-}
-
-fn nothing_left(project: &Project, outputs: &[&str]) -> Result<()> {
-    for made in outputs {
-        ensure!(!project.has(made), "`{made}` was left");
-    }
-    let left: Vec<_> = names_in(&project.dir.join("out")).into_iter().filter(|name| name.ends_with(".scratch")).collect();
-    ensure!(left.is_empty(), "scratch folders were left: {left:?}");
-    Ok(())
+    project.nothing_left(outputs)
 }
 
 const PLANNED: &[&str] = &["out/plan.json", "out/modules"];
@@ -66,7 +49,7 @@ fn broken_metadata() -> Outcome {
 
 #[test]
 fn broken_rlib() -> Outcome {
-    let project = planned("broken_rlib")?;
+    let project = Project::planned("broken_rlib")?;
     let mut table = broken(&project.read("out/libdep-1.rlib")?);
     table.push(("an empty archive", b"!<arch>\n".to_vec()));
     for (what, bytes) in table {
@@ -79,13 +62,13 @@ fn broken_rlib() -> Outcome {
 
 #[test]
 fn rlib_cut_behind_its_metadata() -> Outcome {
-    let project = planned("cut_rlib")?;
+    let project = Project::planned("cut_rlib")?;
     let bytes = project.read("out/libdep-1.rlib")?;
     project.write("out/libdep-1.rlib", &bytes[..bytes.len() - 200])?;
     let output = project.link_only()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("libdep-1.rlib"), "{}\n{said}", output.status);
-    nothing_left(&project, LINKED)?;
+    project.nothing_left(LINKED)?;
     good(&project.no_link(&project.linked("library", "staticlib"))?)?;
     nothing_made(&project, &project.link_only()?, LINKED, &["staticlib `library`", "`out/libdep-1.rlib` is not a whole archive"])?;
     Ok(())
@@ -93,7 +76,7 @@ fn rlib_cut_behind_its_metadata() -> Outcome {
 
 #[test]
 fn missing_files() -> Outcome {
-    let project = planned("missing_files")?;
+    let project = Project::planned("missing_files")?;
     let table: &[(&str, &str)] = &[
         ("no-link --plan out/p.json --modules out/m --metadata out/libno.rmeta", "out/libno.rmeta"),
         ("no-link --plan out/p.json --modules out/m --proc-macro out/libno.so", "out/libno.so"),
@@ -115,7 +98,7 @@ fn missing_files() -> Outcome {
 
 #[test]
 fn files_that_are_not_named_as_crates() -> Outcome {
-    let project = planned("names")?;
+    let project = Project::planned("names")?;
     for option in ["--metadata", "--proc-macro"] {
         let output = project.compile(&format!("no-link --plan out/p.json --modules out/m {option} out/plan.json"), &words("app.rs"))?;
         nothing_made(&project, &output, &["out/p.json", "out/m"], &["`out/plan.json`", "expected lib<crate>.rmeta"])?;
@@ -126,7 +109,7 @@ fn files_that_are_not_named_as_crates() -> Outcome {
 
 #[test]
 fn broken_plans() -> Outcome {
-    let project = planned("broken_plans")?;
+    let project = Project::planned("broken_plans")?;
     let plan = String::from_utf8_lossy(&project.read("out/plan.json")?).into_owned();
     let table: &[(String, &[&str])] = &[
         (plan.replace("\"version\": 1", "\"version\": 2"), &["is of version 2", "reads version 1", "use the same splitlink"]),
@@ -138,6 +121,8 @@ fn broken_plans() -> Outcome {
         ("[1, 2]".to_owned(), &["no version"]),
         (plan.replace("\"crate_name\"", "\"name\""), &["the form that its version promises", "name"]),
         (plan.replace("\"symbols-object\"", "\"symbol-soup\""), &["the form that its version promises", "symbol-soup"]),
+        (plan.replace("\"bin/symbols.o\"", "\"../../dep.rs\""), &["`../../dep.rs`", "not below the folder"]),
+        (plan.replace("\"file_name\": \"app\"", "\"file_name\": \"/app\""), &["`/app`", "not below the folder"]),
         (plan.replace("\"links\": [", "\"links\": {"), &["JSON"]),
         (plan.replace("\"id\": \"dep-1\"", "\"id\": \"other-9\""), &["links the crate `other-9`", "no rlib of it was given", "`app`"]),
     ];
@@ -156,7 +141,7 @@ fn broken_plans() -> Outcome {
 
 #[test]
 fn two_crates_of_one_identity() -> Outcome {
-    let project = planned("two_of_one")?;
+    let project = Project::planned("two_of_one")?;
     fs::create_dir(project.dir.join("out/other"))?;
     for file in ["libdep-1.rmeta", "libdep-1.rlib"] {
         fs::copy(project.dir.join("out").join(file), project.dir.join("out/other").join(file))?;
@@ -176,7 +161,7 @@ fn two_crates_of_one_identity() -> Outcome {
 
 #[test]
 fn rlib_of_another_build() -> Outcome {
-    let project = planned("another_build")?;
+    let project = Project::planned("another_build")?;
     project.write("dep.rs", "pub fn value<T: Into<u64>>(x: T) -> u64 { x.into() + 41 }\npub fn plain() -> u64 { value(2u8) }\n")?;
     project.build_dep()?;
     let named = &["`out/libdep-1.rlib` is not the build of the crate `dep-1` that `app` was compiled against", "build both again"];
@@ -189,7 +174,7 @@ fn rlib_of_another_build() -> Outcome {
 
 #[test]
 fn missing_modules() -> Outcome {
-    let project = planned("missing_modules")?;
+    let project = Project::planned("missing_modules")?;
     let modules = project.dir.join("out/modules");
     let module = names_in(&modules).into_iter().find(|name| name.contains("-cgu.")).expect("a codegen unit");
     fs::rename(modules.join(&module), project.dir.join("out/away"))?;
@@ -202,7 +187,7 @@ fn missing_modules() -> Outcome {
 
 #[test]
 fn sysroot_that_is_none() -> Outcome {
-    let project = planned("sysroots")?;
+    let project = Project::planned("sysroots")?;
     let link_only = "link-only --plan out/plan.json --modules out/modules --rlib out/libdep-1.rlib --output out/artifact";
     nothing_made(&project, &run(&mut project.splitlink(&words(link_only)))?, LINKED, &["no sysroot was given", "--sysroot"])?;
     let output = run(&mut project.splitlink(&words(&format!("{link_only} --sysroot out"))))?;
@@ -212,7 +197,7 @@ fn sysroot_that_is_none() -> Outcome {
 
 #[test]
 fn crate_types_that_a_plan_has_not() -> Outcome {
-    let project = planned("types")?;
+    let project = Project::planned("types")?;
     let one = project.link_only_with("--rlib out/libdep-1.rlib --output cdylib=out/artifact")?;
     nothing_made(&project, &one, LINKED, &["the plan of `app` has no cdylib", "it has bin"])?;
     good(&project.no_link(&project.linked("library", "cdylib,staticlib"))?)?;
@@ -276,7 +261,7 @@ fn programs_that_are_not_there() -> Outcome {
 
 #[test]
 fn linkers() -> Outcome {
-    let project = planned("linkers")?;
+    let project = Project::planned("linkers")?;
     let with = |flag: &str| -> Result<Output> {
         good(&project.no_link(&[project.linked("app", "bin"), words(flag)].concat())?)?;
         project.link_only()
@@ -294,14 +279,14 @@ fn linkers() -> Outcome {
     let (own, ours) = said.split_once("error: the linker `cc` failed for the bin `app`").expect("our context");
     assert!(own.contains("unable to find library -lno_such_library"), "the linker's message is not shown:\n{said}");
     assert!(ours.contains("out/plan.json") && ours.contains("help: "), "{said}");
-    nothing_left(&project, LINKED)?;
+    project.nothing_left(LINKED)?;
 
     project.write("killed.sh", "#!/bin/sh\nkill -9 $$\n")?;
     good(&run(Command::new("chmod").arg("+x").arg(project.dir.join("killed.sh")))?)?;
     let output = with("-Clinker=./killed.sh")?;
     assert!(output.status.code() == Some(128 + 9), "{}", output.status);
     assert!(String::from_utf8_lossy(&output.stderr).contains("the linker `./killed.sh` failed"), "{output:?}");
-    nothing_left(&project, LINKED)?;
+    project.nothing_left(LINKED)?;
     Ok(())
 }
 
@@ -348,7 +333,7 @@ fn native_library_that_is_not_there() -> Outcome {
     good(&project.no_link(&[project.linked("library", "cdylib"), native].concat())?)?;
     let output = project.link_only()?;
     assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("missing"), "{output:?}");
-    nothing_left(&project, LINKED)?;
+    project.nothing_left(LINKED)?;
     Ok(())
 }
 
@@ -366,114 +351,6 @@ fn response_files() -> Outcome {
     Ok(())
 }
 
-/// A file system of `kilobytes`, mounted for as long as this lives; `None` where we may not mount.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    fn mount(project: &Project, kilobytes: u32) -> Result<Option<Self>> {
-        let dir = project.dir.join("disk");
-        fs::create_dir_all(&dir)?;
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={kilobytes}k"), "tmpfs"]).arg(&dir);
-        if run(&mut mount).is_ok_and(|output| output.status.success()) {
-            return Ok(Some(Self(dir)));
-        }
-        skip("no right to mount a file system: a full and a read-only disk are not tested; run the tests as root for it");
-        Ok(None)
-    }
-
-    fn make_read_only(&self) -> Result<()> {
-        good(&run(Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0))?)
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
-/// Runs every phase with its output in `folder`, which cannot be written; none may leave anything there.
-fn every_phase_fails(project: &Project, folder: &str) -> Result<()> {
-    let before = names_in(&project.dir.join(folder));
-    let link = format!("--rlib out/libdep-1.rlib --output {folder}/artifact");
-    let phases = [
-        ("metadata", project.compile(&format!("metadata --output {folder}/libdep-1.rmeta"), &project.library("dep"))?),
-        (
-            "codegen",
-            project.compile(
-                &format!("codegen --output {folder}/libdep-1.rlib --published-metadata out/libdep-1.rmeta"),
-                &project.library("dep"),
-            )?,
-        ),
-        (
-            "no-link, plan",
-            project.compile(
-                &format!("no-link --plan {folder}/plan.json --modules out/m --metadata out/libdep-1.rmeta"),
-                &project.linked("app", "bin"),
-            )?,
-        ),
-        (
-            "no-link, modules",
-            project.compile(
-                &format!("no-link --plan out/p.json --modules {folder}/modules --metadata out/libdep-1.rmeta"),
-                &project.linked("app", "bin"),
-            )?,
-        ),
-        ("link-only", project.link_only_with(&link)?),
-    ];
-    for (phase, output) in phases {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(!output.status.success(), "{phase} went well");
-        ensure!(said.contains(folder) && said.contains("error"), "{phase} does not name what it cannot write:\n{said}");
-    }
-    let after = names_in(&project.dir.join(folder));
-    ensure!(before == after, "left behind: {after:?}, before: {before:?}");
-    nothing_left(project, &["out/m", "out/p.json"])
-}
-
-#[test]
-fn full_disk() -> Outcome {
-    let project = planned("full_disk")?;
-    let Some(disk) = SmallDisk::mount(&project, 16)? else { return Ok(()) };
-    let filled = fs::write(disk.0.join("filler"), vec![1; 32 << 10]);
-    assert!(filled.is_err(), "the disk is larger than it should be");
-    every_phase_fails(&project, "disk")?;
-    // A staticlib is written by ourselves, without a linker.
-    good(&project.no_link(&project.linked("library", "staticlib"))?)?;
-    let output = project.link_only_with("--rlib out/libdep-1.rlib --output disk/artifact")?;
-    refused(&output, &["cannot write", "disk/artifact"])?;
-    assert!(names_in(&disk.0) == ["filler"], "{:?}", names_in(&disk.0));
-    Ok(())
-}
-
-#[test]
-fn read_only_disk() -> Outcome {
-    let project = planned("read_only_disk")?;
-    let Some(disk) = SmallDisk::mount(&project, 16)? else { return Ok(()) };
-    disk.make_read_only()?;
-    every_phase_fails(&project, "disk")?;
-    Ok(())
-}
-
-#[test]
-fn outputs_where_none_can_be() -> Outcome {
-    let project = planned("unwritable")?;
-    // A folder that is a file, and a file that is a folder.
-    project.write("out/file", "")?;
-    every_phase_fails(&project, "out/file/below")?;
-    for taken in ["out/taken", "out/taken.json"] {
-        project.write(&format!("{taken}/inside"), "kept")?;
-    }
-    let output = project.link_only_with("--rlib out/libdep-1.rlib --output out/taken")?;
-    refused(&output, &["cannot write `out/taken`"])?;
-    let output =
-        project.compile("no-link --plan out/taken.json --modules out/m --metadata out/libdep-1.rmeta", &project.linked("app", "bin"))?;
-    refused(&output, &["cannot write `out/taken.json`"])?;
-    assert!(project.read("out/taken/inside")? == b"kept" && project.read("out/taken.json/inside")? == b"kept");
-    Ok(())
-}
-
 #[test]
 fn what_a_killed_run_left_is_no_hindrance() -> Outcome {
     let project = Project::new("leftovers")?;
@@ -485,7 +362,7 @@ fn what_a_killed_run_left_is_no_hindrance() -> Outcome {
     project.build_dep()?;
     good(&project.no_link(&project.linked("app", "bin"))?)?;
     good(&project.link_only()?)?;
-    nothing_left(&project, &[])?;
+    project.nothing_left(&[])?;
     let output = run(&mut Command::new(project.dir.join("out/artifact")))?;
     assert!(output.stdout == b"82\n", "{output:?}");
     Ok(())
@@ -516,6 +393,6 @@ fn a_broken_proc_macro() -> Outcome {
     let output = project.compile(no_link, &user)?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("macros") && said.contains("libmacros.so"), "{}\n{said}", output.status);
-    nothing_left(&project, &["out/p.json", "out/m"])?;
+    project.nothing_left(&["out/p.json", "out/m"])?;
     Ok(())
 }

@@ -67,7 +67,7 @@ table! { program:
     static_libc: app().graph(&["-Ctarget-feature=+crt-static"]);
     static_libc_not_relocatable: app().graph(&["-Ctarget-feature=+crt-static", "-Crelocation-model=static"]);
     coverage: app().graph(&["-Cinstrument-coverage"]);
-    profile: app().graph(&["-Cprofile-generate={profile}"]);
+    profile: app().graph(&["-Cprofile-generate=profile"]);
     shared_std: app().flags(["-Cprefer-dynamic"]).has(&["needed libstd-"]);
     shared_std_run_path: app().flags(["-Cprefer-dynamic", "-Crpath"]).has(&["runpath $ORIGIN/"]);
     linker_plugin_lto: app().graph(&["-Clinker-plugin-lto", "-Copt-level=2"]);
@@ -85,6 +85,9 @@ table! { program:
     proc_macro_optimised: bin("macro_app").deps(&["describe_macro", "described"]).graph(&["-Copt-level=3"]).prints(&["ENGINE"]);
     no_std: bin("bare_app").deps(&["bare"]).graph(&["-Cpanic=abort"]).exits(9);
     no_dependencies: bin("cfg_app").prints(&["none none"]);
+    target_named: app().graph(&["--target={host}"]);
+    sysroot_named: app().flags(["--sysroot={sysroot}"]);
+    emits_more: app().output("--emit=dep-info={out}/../dep-info --emit=link={out}/with-dep-info").flags(["-Cextra-filename=-more"]);
     output_file: app().output("-o{out}/its.own.name");
     emitted_file: app().output("--emit=link={out}/its.own.name");
 }
@@ -131,7 +134,7 @@ table! { tests:
     plain: test("app").deps(&["facade"]).prints(&["test result: ok. 2 passed"]);
     optimised: test("app").deps(&["facade"]).graph(&["-Copt-level=3"]).prints(&["2 passed"]);
     failing: test("failing_test").deps(&["facade"]).exits(101).prints(&["0 passed; 1 failed"]);
-    of_a_library: test("shapes").prints(&["0 passed"]);
+    of_a_library: test("shapes").flags(["--crate-type=lib"]).prints(&["0 passed"]);
     panic_abort: test("app").deps(&["facade"]).flags(["-Cdebuginfo=1"]).args(&["summary_names"]).prints(&["1 passed; 0 failed"]);
     coverage: test("app").deps(&["facade"]).graph(&["-Cinstrument-coverage"]).prints(&["2 passed"]);
 }
@@ -140,6 +143,7 @@ table! { cdylibs:
     plain: library(cdylib("library", "call_library")).prints(&["caught 1"]).has(&["exports library_summary"]);
     optimised: library(cdylib("library", "call_library")).graph(&["-Copt-level=3"]);
     debug_info: library(cdylib("library", "call_library")).graph(&["-Cdebuginfo=2"]);
+    linker_plugin_lto: library(cdylib("library", "call_library")).graph(&["-Clinker-plugin-lto", "-Copt-level=2"]);
     strip: library(cdylib("library", "call_library")).flags(["-Cstrip=symbols"]);
     shared_std: library(cdylib("library", "call_library")).flags(["-Cprefer-dynamic"]);
     exports_of_dependency: cdylib("exports_library", "call_exports").deps(&["exports"]).prints(&["7 7 11"]).has(&["exports EXPORTED_DATA", "exports exported_by_dependency"]);

@@ -1,6 +1,7 @@
 //! A linked crate of the fixtures: its two builds, and what they must have in common.
 
 use super::graph::{Graph, build_native, closure};
+use super::project::words;
 use super::tools::{Failure, Toolchain, empty_folder, exit_code, names_in, run, succeed, workplace};
 use super::{archive, elf, link_line, schema};
 use anyhow::{Context, Result, bail, ensure};
@@ -95,7 +96,7 @@ impl Case {
         self
     }
 
-    /// Flags for this crate only; `{native}` is a folder with the C libraries, `{cwd}` the working folder.
+    /// Flags for this crate only; `{native}` is a folder with the C libraries, and see [`Graph::filled_in`].
     pub fn flags<S: Into<String>>(mut self, flags: impl IntoIterator<Item = S>) -> Self {
         self.flags.extend(flags.into_iter().map(Into::into));
         self
@@ -186,13 +187,13 @@ impl Building<'_> {
             args.push(if crate_type == "test" { "--test".to_owned() } else { format!("--crate-type={crate_type}") });
         }
         match case.output {
-            Some(output) => args.push(output.replace("{out}", &format!("{dir}/out"))),
+            Some(output) => args.extend(words(&output.replace("{out}", &format!("{dir}/out")))),
             None => args.extend(["--emit=link".to_owned(), format!("--out-dir={dir}/out")]),
         }
         args.extend(["-Cmetadata=app".to_owned(), "-Cextra-filename=-app".to_owned()]);
-        args.extend(case.graph.iter().map(|&flag| flag.to_owned()));
-        let cwd = self.graph.cwd.to_string_lossy();
-        args.extend(case.flags.iter().map(|flag| flag.replace("{native}", &format!("{dir}/native")).replace("{cwd}", &cwd)));
+        args.extend(case.graph.iter().map(|flag| self.graph.filled_in(flag)));
+        let native = format!("{dir}/native");
+        args.extend(case.flags.iter().map(|flag| self.graph.filled_in(&flag.replace("{native}", &native))));
         args.extend(self.graph.dependency_args(&case.deps, way));
         if case.types == ["proc-macro"] {
             args.push("--extern=proc_macro".to_owned());

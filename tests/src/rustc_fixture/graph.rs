@@ -112,6 +112,12 @@ impl<'a> Graph<'a> {
         Self { toolchain, flags, cwd: workplace() }
     }
 
+    /// `flag` with the working folder for `{cwd}`, the toolchain's folder for `{sysroot}` and its triple for `{host}`.
+    pub fn filled_in(&self, flag: &str) -> String {
+        let sysroot = self.toolchain.sysroot.to_string_lossy();
+        flag.replace("{cwd}", &self.cwd.to_string_lossy()).replace("{sysroot}", &sysroot).replace("{host}", &self.toolchain.host)
+    }
+
     /// The folder, relative to the working folder, of the files of crates that are built with these flags.
     pub fn folder(&self, host: bool) -> String {
         let flags = if host { &[] } else { self.flags };
@@ -177,7 +183,7 @@ impl<'a> Graph<'a> {
             args.extend([format!("-Cmetadata={}", library.id), format!("-Cextra-filename=-{}", library.id)]);
             args.extend(library.flags.iter().map(|flag| flag.replace("{native}", &native)));
             if !library.host {
-                args.extend(self.flags.iter().map(|&flag| flag.to_owned()));
+                args.extend(self.flags.iter().map(|flag| self.filled_in(flag)));
             }
             if library.is_proc_macro() {
                 args.push("--extern=proc_macro".to_owned());

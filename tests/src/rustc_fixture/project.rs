@@ -1,6 +1,6 @@
 //! A folder with sources of a test's own, and the four phases run in it.
 
-use super::tools::{Toolchain, empty_folder, run, splitlink};
+use super::tools::{Toolchain, empty_folder, names_in, run, splitlink};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::PathBuf;
@@ -30,6 +30,30 @@ impl Project {
         let library = "#[unsafe(no_mangle)]\npub extern \"C\" fn answer() -> u64 { dep::plain() }\n";
         project.write("library.rs", library)?;
         Ok(project)
+    }
+
+    /// Makes the folder `name`, builds `dep` in it and makes the plan of `app`.
+    ///
+    /// # Errors
+    /// If a phase fails.
+    pub fn planned(name: &str) -> Result<Self> {
+        let project = Self::new(name)?;
+        project.build_dep()?;
+        good(&project.no_link(&project.linked("app", "bin"))?)?;
+        Ok(project)
+    }
+
+    /// That none of `outputs` is there, nor any scratch folder.
+    ///
+    /// # Errors
+    /// If something is.
+    pub fn nothing_left(&self, outputs: &[&str]) -> Result<()> {
+        for made in outputs {
+            ensure!(!self.has(made), "`{made}` was left");
+        }
+        let left: Vec<_> = names_in(&self.dir.join("out")).into_iter().filter(|name| name.ends_with(".scratch")).collect();
+        ensure!(left.is_empty(), "scratch folders were left: {left:?}");
+        Ok(())
     }
 
     /// Writes a file.

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// The version of the format that this program writes and reads.
 pub const VERSION: u32 = 1;
@@ -147,6 +147,22 @@ pub enum Item {
     },
 }
 
+impl Item {
+    /// The file that it names relative to the folder of modules, the sysroot's library folder or an rlib.
+    fn file(&self) -> Option<&str> {
+        match self {
+            Self::Module { file }
+            | Self::AllocatorShim { file }
+            | Self::SymbolsObject { file }
+            | Self::MetadataObject { file }
+            | Self::VersionScript { file, .. }
+            | Self::BundledLibrary { member: file, .. }
+            | Self::SysrootCrate { file_name: file, .. } => Some(file),
+            _ => None,
+        }
+    }
+}
+
 impl LinkPlan {
     /// Reads a plan.
     ///
@@ -172,7 +188,18 @@ impl LinkPlan {
             ),
             None => bail!("it has no version, so it is no link plan\n  help: give the file that `splitlink no-link --plan` wrote"),
         }
-        serde_json::from_value(value).context("it does not have the form that its version promises\n  help: was it edited, or written by another program? run the no-link action again")
+        let again = "help: was it edited, or written by another program? run the no-link action again";
+        let plan: Self =
+            serde_json::from_value(value).with_context(|| format!("it does not have the form that its version promises\n  {again}"))?;
+        if let Some(outside) = plan.files().find(|file| !is_inside(file)) {
+            bail!("it names the file `{outside}`, which is not below the folder it should be in\n  {again}");
+        }
+        Ok(plan)
+    }
+
+    /// Every file that is named relative to a folder of its own kind.
+    fn files(&self) -> impl Iterator<Item = &str> {
+        self.links.iter().flat_map(|link| std::iter::once(link.file_name.as_str()).chain(link.line.iter().filter_map(Item::file)))
     }
 
     /// The plan as text: indented JSON, the same for the same plan.
@@ -181,6 +208,12 @@ impl LinkPlan {
         text.push('\n');
         text
     }
+}
+
+/// Whether the relative path `file` stays below the folder it begins in.
+fn is_inside(file: &str) -> bool {
+    let mut components = Path::new(file).components().peekable();
+    components.peek().is_some() && components.all(|component| matches!(component, Component::Normal(_)))
 }
 
 #[cfg(test)]
@@ -202,6 +235,21 @@ mod tests {
             }],
         };
         assert_eq!(LinkPlan::parse(&plan.to_text()).unwrap(), plan);
+    }
+
+    #[test]
+    fn files_stay_in_their_folders() {
+        let plan = |file_name: &str, file: &str| {
+            let link = format!(r#""crate_type": "bin", "output_dir": "", "linker": "cc", "file_name": "{file_name}""#);
+            let line = format!(r#"[{{"kind": "crate", "id": "../a"}}, {{"kind": "module", "file": "{file}"}}]"#);
+            LinkPlan::parse(&format!(r#"{{"version": 1, "crate_name": "a", "crates": [], "links": [{{{link}, "line": {line}}}]}}"#))
+        };
+        assert!(plan("app", "bin/a.o").is_ok());
+        for (file_name, file) in [("../app", "a.o"), ("/app", "a.o"), ("", "a.o"), ("app", "/a.o"), ("app", "bin/../../a.o"), ("app", "..")]
+        {
+            let message = plan(file_name, file).unwrap_err().to_string();
+            assert!(message.contains("not below the folder"), "{file_name} {file}: {message}");
+        }
     }
 
     #[test]

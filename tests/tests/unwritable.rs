@@ -1,0 +1,117 @@
+//! A full disk, a read-only one and outputs where none can be: every phase fails with the file's name and leaves nothing behind.
+
+use anyhow::{Result, ensure};
+use splitlink_tests::rustc_fixture::project::{Project, good, refused};
+use splitlink_tests::rustc_fixture::tools::{Failure, names_in, run, skip};
+use std::fs;
+use std::process::Command;
+
+type Outcome = Result<(), Failure>;
+
+/// A file system of `kilobytes`, mounted for as long as this lives; `None` where we may not mount.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(project: &Project, kilobytes: u32) -> Result<Option<Self>> {
+        let dir = project.dir.join("disk");
+        fs::create_dir_all(&dir)?;
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={kilobytes}k"), "tmpfs"]).arg(&dir);
+        if run(&mut mount).is_ok_and(|output| output.status.success()) {
+            return Ok(Some(Self(dir)));
+        }
+        skip("no right to mount a file system: a full and a read-only disk are not tested; run the tests as root for it");
+        Ok(None)
+    }
+
+    fn make_read_only(&self) -> Result<()> {
+        good(&run(Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0))?)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Runs every phase with its output in `folder`, which cannot be written; none may leave anything there.
+fn every_phase_fails(project: &Project, folder: &str) -> Result<()> {
+    let before = names_in(&project.dir.join(folder));
+    let link = format!("--rlib out/libdep-1.rlib --output {folder}/artifact");
+    let phases = [
+        ("metadata", project.compile(&format!("metadata --output {folder}/libdep-1.rmeta"), &project.library("dep"))?),
+        (
+            "codegen",
+            project.compile(
+                &format!("codegen --output {folder}/libdep-1.rlib --published-metadata out/libdep-1.rmeta"),
+                &project.library("dep"),
+            )?,
+        ),
+        (
+            "no-link, plan",
+            project.compile(
+                &format!("no-link --plan {folder}/plan.json --modules out/m --metadata out/libdep-1.rmeta"),
+                &project.linked("app", "bin"),
+            )?,
+        ),
+        (
+            "no-link, modules",
+            project.compile(
+                &format!("no-link --plan out/p.json --modules {folder}/modules --metadata out/libdep-1.rmeta"),
+                &project.linked("app", "bin"),
+            )?,
+        ),
+        ("link-only", project.link_only_with(&link)?),
+    ];
+    for (phase, output) in phases {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(!output.status.success(), "{phase} went well");
+        ensure!(said.contains(folder) && said.contains("error"), "{phase} does not name what it cannot write:\n{said}");
+    }
+    let after = names_in(&project.dir.join(folder));
+    ensure!(before == after, "left behind: {after:?}, before: {before:?}");
+    project.nothing_left(&["out/m", "out/p.json"])
+}
+
+#[test]
+fn full_disk() -> Outcome {
+    let project = Project::planned("full_disk")?;
+    let Some(disk) = SmallDisk::mount(&project, 16)? else { return Ok(()) };
+    let filled = fs::write(disk.0.join("filler"), vec![1; 32 << 10]);
+    assert!(filled.is_err(), "the disk is larger than it should be");
+    every_phase_fails(&project, "disk")?;
+    // A staticlib is written by ourselves, without a linker.
+    good(&project.no_link(&project.linked("library", "staticlib"))?)?;
+    let output = project.link_only_with("--rlib out/libdep-1.rlib --output disk/artifact")?;
+    refused(&output, &["cannot write", "disk/artifact"])?;
+    assert!(names_in(&disk.0) == ["filler"], "{:?}", names_in(&disk.0));
+    Ok(())
+}
+
+#[test]
+fn read_only_disk() -> Outcome {
+    let project = Project::planned("read_only_disk")?;
+    let Some(disk) = SmallDisk::mount(&project, 16)? else { return Ok(()) };
+    disk.make_read_only()?;
+    every_phase_fails(&project, "disk")?;
+    Ok(())
+}
+
+#[test]
+fn outputs_where_none_can_be() -> Outcome {
+    let project = Project::planned("unwritable")?;
+    // A folder that is a file, and a file that is a folder.
+    project.write("out/file", "")?;
+    every_phase_fails(&project, "out/file/below")?;
+    for taken in ["out/taken", "out/taken.json"] {
+        project.write(&format!("{taken}/inside"), "kept")?;
+    }
+    let output = project.link_only_with("--rlib out/libdep-1.rlib --output out/taken")?;
+    refused(&output, &["cannot write `out/taken`"])?;
+    let output =
+        project.compile("no-link --plan out/taken.json --modules out/m --metadata out/libdep-1.rmeta", &project.linked("app", "bin"))?;
+    refused(&output, &["cannot write `out/taken.json`"])?;
+    assert!(project.read("out/taken/inside")? == b"kept" && project.read("out/taken.json/inside")? == b"kept");
+    Ok(())
+}
