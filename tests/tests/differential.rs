@@ -103,6 +103,7 @@ table! { native:
     own_verbatim: bin("own_sum_app").flags(["-Lnative={native}", "-lstatic:+verbatim=libsum.a"]).native().prints(&["sum 42"]);
     own_shared: bin("own_sum_app").flags(["-L{native}", "-ldylib=sumdyn"]).native().prints(&["sum 42"]);
     own_shared_run_path: bin("own_sum_app").flags(["-L{native}", "-lsumdyn", "-Clink-arg=-Wl,-rpath,$ORIGIN/../native"]).native().prints(&["sum 42"]).has(&["runpath $ORIGIN/../native"]);
+    all_as_link_arguments: bin("own_sum_app").flags(["-Clink-arg=-L", "-Clink-arg={native}", "-Clink-args=-lsumdyn -L{cwd}/{native}", "-Clink-arg=-Wl,-rpath,$ORIGIN/../native"]).native().prints(&["sum 42"]).has(&["runpath $ORIGIN/../native"]);
     as_link_argument: bin("own_sum_app").flags(["-Clink-arg={native}/sum.o"]).native().prints(&["sum 42"]);
     as_link_argument_absolute: bin("own_sum_app").flags(["-Clink-arg={cwd}/{native}/libsum.a"]).native().prints(&["sum 42"]);
     cdylib_static_library: cdylib("sum_library", "call_sum").deps(&["sum_sys=sum_static"]).prints(&["sum 42"]);

@@ -52,7 +52,8 @@ fn word(arg: &str) -> Result<String> {
             return Ok(format!("{}<import libraries>", &arg[..start]));
         }
     }
-    Ok(arg.to_owned())
+    // A plan spells what is in the working folder relative to it, whatever the command said.
+    Ok(arg.replace(&format!("{}/", std::env::current_dir()?.display()), ""))
 }
 
 /// A Rust library with its name, any other file without: what splitlink calls its modules is its own affair.

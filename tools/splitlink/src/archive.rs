@@ -147,3 +147,29 @@ impl Builder {
         Ok(bytes.into_inner())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_and_read_again() {
+        let dir = std::env::temp_dir().join(format!("splitlink-archive-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let mut builder = Builder::default();
+        builder.add_bytes("a name that is longer than a header has room for.o", b"odd".to_vec());
+        builder.add_bytes("b.o", b"even".to_vec());
+        builder.write(&dir.join("one.a")).unwrap();
+        let one = Archive::read(&dir.join("one.a")).unwrap();
+        let mut again = Builder::default();
+        again.add_archive(&one, |name| name == "b.o");
+        again.add_file("c.o", &dir.join("one.a")).unwrap();
+        fs::write(dir.join("two.a"), again.to_bytes().unwrap()).unwrap();
+        let two = Archive::read(&dir.join("two.a")).unwrap();
+        assert_eq!(two.members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["b.o", "c.o"]);
+        assert_eq!((one.contents(&one.members[0]), two.contents(&two.members[0])), (&b"odd"[..], &b"even"[..]));
+        fs::write(dir.join("cut.a"), &fs::read(dir.join("two.a")).unwrap()[..100]).unwrap();
+        assert!(format!("{:#}", Archive::read(&dir.join("cut.a")).unwrap_err()).contains("not a whole archive"));
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}

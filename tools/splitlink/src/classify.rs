@@ -5,7 +5,8 @@ use crate::crates;
 use crate::plan::{FILE, Item, MODULES, SYSROOT};
 use crate::run_path;
 use anyhow::{Result, bail};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// What is known of a call besides its arguments.
@@ -55,31 +56,34 @@ impl Line {
 /// If an argument names a temporary file of rustc's that has no meaning here: dropping it would lose a part of the program.
 pub fn classify(call: &Invocation, context: &Context<'_>) -> Result<Line> {
     let mut line = Line::default();
-    let mut user: VecDeque<&str> = context.link_args.iter().map(String::as_str).collect();
-    let mut args = call.args.iter().map(String::as_str);
-    while let Some(arg) = args.next() {
+    let user = users_own(&call.args, &context.link_args);
+    let mut args = call.args.iter().map(String::as_str).enumerate();
+    while let Some((at, arg)) = args.next() {
         let item = match arg {
+            _ if user.contains(&at) => {
+                let arg = portable(arg, context)?;
+                Some(if run_path::is_run_path(&arg) { Item::RunPath { arg } } else { Item::Passthrough { arg } })
+            }
             "-o" => {
                 args.next();
                 Some(Item::Output)
             }
             _ if arg.starts_with("-L") => {
-                let dir = arg.strip_prefix("-L").filter(|dir| !dir.is_empty()).or_else(|| args.next()).unwrap_or_default();
+                let dir = arg.strip_prefix("-L").filter(|dir| !dir.is_empty());
+                let dir = dir.or_else(|| args.next().map(|(_, dir)| dir)).unwrap_or_default();
                 search_path(dir, call, context, &mut line)?
-            }
-            _ if user.front() == Some(&arg) => {
-                user.pop_front();
-                if run_path::is_run_path(arg) {
-                    Some(Item::RunPath { arg: portable(arg, context)? })
-                } else {
-                    Some(Item::Passthrough { arg: portable(arg, context)? })
-                }
             }
             _ => Some(item(arg, call, context, &mut line)?),
         };
         line.items.extend(item);
     }
     Ok(line)
+}
+
+/// Where in `args` the user's own are: rustc hands them on as one block, behind nearly all that it gives itself.
+fn users_own(args: &[String], own: &[String]) -> Range<usize> {
+    let start = if own.is_empty() { None } else { args.windows(own.len()).rposition(|window| window == own) };
+    start.map_or(0..0, |start| start..start + own.len())
 }
 
 fn item(arg: &str, call: &Invocation, context: &Context<'_>, line: &mut Line) -> Result<Item> {
@@ -259,7 +263,7 @@ mod tests {
             (&["-L", "/w/out/native"], Some(Item::SearchPath { dir: "out/native".into() })),
             (&["-L", "/w/p.scratch/out/rustcAbCdEf/raw-dylibs"], None),
             (&["-o", "/w/p.scratch/out/app"], Some(Item::Output)),
-            (&["-Wl,-rpath,$ORIGIN/a"], Some(Item::RunPath { arg: "-Wl,-rpath,$ORIGIN/a".into() })),
+            (&["-Wl,-rpath,$ORIGIN/a", "x.o"], Some(Item::RunPath { arg: "-Wl,-rpath,$ORIGIN/a".into() })),
             (&["-Wl,-rpath,$ORIGIN/../../lib"], Some(Item::RunPath { arg: "-Wl,-rpath,$ORIGIN/../lib".into() })),
             (&["-Wl,-rpath,$ORIGIN/../r/lib/rustlib/t/lib"], Some(Item::RunPath { arg: "-Wl,-rpath,{sysroot}/lib/rustlib/t/lib".into() })),
             (&["@objects"], Some(Item::TargetFlag { arg: "@objects".into() })),
@@ -289,6 +293,18 @@ mod tests {
             ]
         );
         assert_eq!(line.files["bin/list"], Path::new("saved/list"));
+    }
+
+    #[test]
+    fn the_users_own_arguments() {
+        // The same flag is rustc's own before; a folder to search is no item of its own here.
+        let args = ["x.o", "-L", "/w/native", "-Wl,-rpath,$ORIGIN/a", "x.o", "-nodefaultlibs"];
+        let line = classified(&args, &[]).unwrap();
+        let kinds: Vec<_> = line.items.iter().map(|item| matches!(item, Item::Passthrough { .. } | Item::RunPath { .. })).collect();
+        assert_eq!(kinds, [false, false, true, true, false]);
+        let own = ["-L".to_owned(), "dir".to_owned()];
+        let all: Vec<String> = ["-L", "raw", "-L", "dir", "-pie"].map(str::to_owned).into();
+        assert_eq!((users_own(&all, &own), users_own(&all, &[])), (2..4, 0..0));
     }
 
     #[test]

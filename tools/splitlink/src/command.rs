@@ -107,3 +107,28 @@ fn own_program() -> Result<String> {
     let path = std::env::current_exe().context("cannot find the splitlink program itself")?;
     Ok(path.to_string_lossy().into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Given> {
+        Given::parse(&line.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn rustc_and_wrappers() {
+        assert!(matches!(parse("rustc a.rs").unwrap(), Given::Rustc { program, .. } if program == "rustc"));
+        let Given::Wrapper { wrapper, wrapped } = parse("wrap --flag -- rustc a.rs -- b").unwrap() else { panic!("no wrapper") };
+        assert_eq!((wrapper.join(" ").as_str(), wrapped.join(" ").as_str()), ("wrap --flag", "rustc a.rs -- b"));
+        assert!(parse("").is_err());
+    }
+
+    #[test]
+    fn exit_codes() {
+        use std::os::unix::process::ExitStatusExt;
+        for (raw, code) in [(101 << 8, 101), (9, 137), (1 << 8, 1)] {
+            assert_eq!(ChildFailed::from_status(ExitStatus::from_raw(raw)).code, code);
+        }
+    }
+}

@@ -357,3 +357,38 @@ fn linker_program(linker: &str, cwd: &Path) -> String {
 fn relative(path: &str, cwd: &Path) -> String {
     Path::new(path).strip_prefix(cwd).map_or_else(|_| path.to_owned(), |path| path.to_string_lossy().into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> RustcArgs {
+        RustcArgs::parse(line.split(' ').map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn where_the_command_wants_its_output() {
+        let table = [
+            ("a.rs --crate-name a --out-dir o", "o", None),
+            ("a.rs --out-dir o -o p/q.r", "p", Some("q.r")),
+            ("a.rs --emit=dep-info=d,link=p/q", "p", Some("q")),
+            ("a.rs --emit=dep-info,link -o q", "", Some("q")),
+            ("a.rs", "", None),
+        ];
+        for (line, dir, file_name) in table {
+            let asked = Asked::from(&parse(line));
+            assert_eq!((asked.dir.as_str(), asked.file_name.as_deref()), (dir, file_name), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_users_linker_and_its_arguments() {
+        let args = parse("a.rs -Clink-arg=a -C link_args=b  -Copt-level=3 -Clink-arg=c=d");
+        assert_eq!(link_args(&args), ["a", "b", "c=d"]);
+        for (linker, expected) in
+            [("cc", "cc"), ("/w/bin/cc", "bin/cc"), ("/w/cc", "./cc"), ("./cc", "./cc"), ("/usr/bin/cc", "/usr/bin/cc")]
+        {
+            assert_eq!(linker_program(linker, Path::new("/w")), expected);
+        }
+    }
+}

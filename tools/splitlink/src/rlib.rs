@@ -225,3 +225,40 @@ impl Seek for Positioned {
 fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open `{}`\n  help: is it among the action's inputs?", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// Metadata with the magic, the root's position and a header there.
+    fn metadata(header: &[u8]) -> Vec<u8> {
+        [MAGIC, &[10][..], &20_u64.to_le_bytes(), &[0; 4], header].concat()
+    }
+
+    #[test]
+    fn one_stamp_in_every_form() {
+        let dir = std::env::temp_dir().join(format!("splitlink-rlib-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let rmeta = dir.join("liba.rmeta");
+        let stamp_of = |bytes: &[u8]| {
+            fs::write(&rmeta, bytes).unwrap();
+            stamp(&rmeta)
+        };
+        // Of odd length, so that padding shows.
+        let expected = stamp_of(&metadata(b"strict version hash")).unwrap();
+        write_hollow(&rmeta, &dir.join("liba.rlib")).unwrap();
+        assert_eq!(stamp(&dir.join("liba.rlib")).unwrap(), expected);
+        assert_eq!(write_marked(&rmeta, &dir.join("libb.rlib"), "splitlink.1").unwrap(), [""; 0]);
+        assert_eq!(stamp(&dir.join("libb.rlib")).unwrap(), expected);
+        write_hollow(&dir.join("libb.rlib"), &dir.join("libc.rlib")).unwrap();
+        assert_eq!(fs::read(dir.join("libc.rlib")).unwrap(), fs::read(dir.join("liba.rlib")).unwrap());
+        for other in [&b"strict version hasi"[..], b"strict version hash."] {
+            assert_ne!(stamp_of(&metadata(other)).unwrap(), expected);
+        }
+        for broken in [&b""[..], b"rust\0\0\0\x0a", &metadata(b"x")[..20], b"something else entirely"] {
+            assert!(stamp_of(broken).is_err(), "{broken:?}");
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}

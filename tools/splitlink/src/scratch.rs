@@ -78,3 +78,23 @@ pub fn publish_bytes(scratch: &Scratch, bytes: &[u8], to: &Path) -> Result<()> {
     fs::write(&temporary, bytes).with_context(|| cannot_write(to))?;
     publish(&temporary, to)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_anew_and_removed() {
+        let output = std::env::temp_dir().join(format!("splitlink-scratch-{}/out", std::process::id()));
+        let left = output.with_file_name("out.scratch/left");
+        fs::create_dir_all(&left).unwrap();
+        let scratch = Scratch::beside(&output).unwrap();
+        assert!(!left.exists() && scratch.path().is_dir());
+        publish_bytes(&scratch, b"whole", &output).unwrap();
+        let dir = scratch.path().to_owned();
+        drop(scratch);
+        assert!(!dir.exists() && fs::read(&output).unwrap() == b"whole");
+        assert!(Scratch::beside(&output.join("below a file")).unwrap_err().to_string().contains("must be writable"));
+        fs::remove_dir_all(output.parent().unwrap()).unwrap();
+    }
+}
