@@ -138,6 +138,14 @@ fn phases_at_the_same_time() -> Outcome {
         assert_eq!(project.read(&format!("out/{number}/libdep-1.rlib"))?, reference);
         assert_eq!(names_in(&project.dir.join(format!("out/{number}"))), ["app", "libdep-1.rlib", "libdep-1.rmeta"]);
     }
+    // With such commands rustc itself makes its objects in the working folder.
+    for output in ["--emit=link=absent/app.file", "-oabsent/app.file", "--emit=dep-info,link=app.file"] {
+        let is_other = |arg: &String| !arg.starts_with("--emit") && !arg.starts_with("--out-dir");
+        let args: Vec<_> = project.linked("app", "bin").into_iter().filter(is_other).collect();
+        good(&project.no_link(&[args, words(output)].concat())?)?;
+        good(&project.link_only()?)?;
+        prints(&project, "out/artifact", "82\n").context(output)?;
+    }
     let sources = names_in(&project.dir);
     assert_eq!(sources, ["app.rs", "dep.rs", "library.rs", "out"], "files were left in the working folder");
     Ok(())

@@ -53,7 +53,13 @@ fn build_splitlink() -> Result<PathBuf> {
     let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let executables: Vec<_> = messages.filter_map(|message| Some(message["executable"].as_str()?.to_owned())).collect();
     match executables.as_slice() {
-        [path] => Ok(path.into()),
+        [path] => {
+            // A copy, which no later build takes away under us; made by another process, for a file that one thread here has open
+            // for writing cannot be run by any.
+            let copy = workplace().join("splitlink");
+            succeed(Command::new("cp").arg(path).arg(&copy))?;
+            Ok(copy)
+        }
         other => bail!("cargo built these programs, and one was expected: {other:?}"),
     }
 }
