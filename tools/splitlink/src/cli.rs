@@ -2,9 +2,11 @@
 
 use crate::command::ChildFailed;
 use crate::diagnostics;
+use crate::explain;
 use crate::link_only::{self, Inputs};
 use crate::metadata::Dependencies;
-use crate::{capture, codegen, metadata, no_link, response_file};
+use crate::no_link::{self, Outputs};
+use crate::{capture, codegen, metadata, response_file, std_manifest};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -61,6 +63,11 @@ enum Phase {
         /// The folder to write the crate's modules to; made if it does not exist
         #[arg(long, value_name = "DIR")]
         modules: PathBuf,
+        /// Plan the dylib of this library crate, one of those given with --metadata, in place of the command's own crate: the
+        /// command, the library's own or another, then says only for what target and how. Nothing of the library is compiled.
+        /// [default: none]
+        #[arg(long, value_name = "RMETA")]
+        dylib_of: Option<PathBuf>,
         #[command(flatten)]
         dependencies: Dependencies,
         /// The original command: rustc and its arguments, or a wrapper with a `--` of its own before them
@@ -69,22 +76,26 @@ enum Phase {
     },
     /// Link what a plan says from its modules and the compiled crates
     LinkOnly {
-        /// The link plan that `no-link` wrote
-        #[arg(long, value_name = "JSON")]
-        plan: PathBuf,
-        /// The folder of modules that `no-link` filled
-        #[arg(long, value_name = "DIR")]
-        modules: PathBuf,
-        /// A compiled Rust crate (.rlib); once for each crate that the plan links. [default: none]
-        #[arg(long = "rlib", value_name = "RLIB")]
-        rlibs: Vec<PathBuf>,
-        /// The folder that holds lib/rustlib/<target>/lib. [default: none, which serves only crates without a standard library]
-        #[arg(long, value_name = "DIR")]
-        sysroot: Option<PathBuf>,
+        #[command(flatten)]
+        inputs: Inputs,
         /// Where to write the artifact; with its crate type (`cdylib=PATH`) where the plan has several, once for each wanted
         #[arg(long = "output", value_name = "[TYPE=]FILE", required = true, value_parser = output)]
         outputs: Vec<(Option<String>, PathBuf)>,
     },
+    /// Write down what the standard library's dylib contains, which `link-only` needs to link against it
+    StdManifest {
+        /// Where to write the manifest (JSON; docs/dependency-formats.md describes it)
+        #[arg(long, value_name = "JSON")]
+        output: PathBuf,
+        /// rustc of the toolchain that the standard library belongs to. [default: rustc]
+        #[arg(long, value_name = "PROGRAM", default_value = "rustc", hide_default_value = true)]
+        rustc: String,
+        /// The folder that holds libstd-*.so and its kin
+        #[arg(long, value_name = "DIR")]
+        libdir: PathBuf,
+    },
+    /// Show how a link report's artifacts are linked: each crate, in which form, and why
+    Explain(explain::Options),
 }
 
 const CRATE_TYPES: &[&str] = &["bin", "cdylib", "dylib", "proc-macro", "staticlib"];
@@ -137,10 +148,13 @@ fn run(args: &[String]) -> Result<()> {
         Phase::Codegen { output, published_metadata, dependencies, command } => {
             codegen::run(&output, &published_metadata, &dependencies, &forwarded, &command)
         }
-        Phase::NoLink { plan, modules, dependencies, command } => no_link::run(&plan, &modules, &dependencies, &forwarded, &command),
-        Phase::LinkOnly { plan, modules, rlibs, sysroot, outputs } => {
-            link_only::run(&Inputs { plan: &plan, modules: &modules, rlibs: &rlibs, sysroot: sysroot.as_deref() }, &outputs)
+        Phase::NoLink { plan, modules, dylib_of, dependencies, command } => {
+            let outputs = Outputs { plan: &plan, modules: &modules, dylib_of: dylib_of.as_deref() };
+            no_link::run(&outputs, &dependencies, &forwarded, &command)
         }
+        Phase::LinkOnly { inputs, outputs } => link_only::run(&inputs, &outputs),
+        Phase::StdManifest { output, rustc, libdir } => std_manifest::run(&output, &rustc, &libdir),
+        Phase::Explain(options) => explain::run(&options),
     }
 }
 

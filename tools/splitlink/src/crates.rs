@@ -77,32 +77,13 @@ impl DependencyFolder {
     /// # Errors
     /// If a file cannot be read, or its name is taken.
     pub fn new(dir: PathBuf, metadata: &CrateFiles, proc_macros: &CrateFiles, form: Form) -> Result<Self> {
+        let entries: Vec<_> = metadata.iter().enumerate().collect();
         let (mut files, mut marked) = (CrateFiles::new(), BTreeMap::new());
-        for (index, (id, path)) in metadata.iter().enumerate() {
-            // Checked now, by name: rustc, given a broken file, would only say that it cannot find the crate.
-            rlib::stamp(path).with_context(|| format!("the metadata given for the crate `{id}` cannot be used"))?;
-            let file = match form {
-                Form::Metadata => {
-                    let file = dir.join(path.file_name().unwrap_or_default());
-                    symlink(path, &file)?;
-                    file
-                }
-                Form::HollowRlib { markers } => {
-                    let file = dir.join(format!("lib{id}.rlib"));
-                    if markers {
-                        let marker = format!("{}{index}", bundled::MARKER);
-                        for member in rlib::write_marked(path, &file, &marker)? {
-                            let of_library = format!("{marker}.{member}");
-                            marked.insert(of_library, Item::BundledLibrary { id: id.clone(), member, arg: FILE.to_owned() });
-                        }
-                        marked.insert(marker, Item::Crate { id: id.clone() });
-                    } else {
-                        rlib::write_hollow(path, &file)?;
-                    }
-                    file
-                }
-            };
-            files.insert(id.clone(), file);
+        // On all cores: after rustc itself this is most of what no-link does.
+        for placed in on_all_cores(&entries, |&(index, (id, path))| Placed::new(&dir, index, id, path, form)) {
+            let placed = placed?;
+            files.insert(placed.id, placed.file);
+            marked.extend(placed.markers);
         }
         for (id, path) in proc_macros {
             let file = dir.join(format!("lib{id}.so"));
@@ -116,6 +97,47 @@ impl DependencyFolder {
     pub fn replacement(&self, original: &Path) -> Option<&Path> {
         self.files.get(&identity(original).ok()?).map(PathBuf::as_path)
     }
+}
+
+/// A crate's metadata in the folder.
+struct Placed {
+    id: String,
+    file: PathBuf,
+    markers: Vec<(String, Item)>,
+}
+
+impl Placed {
+    fn new(dir: &Path, index: usize, id: &str, path: &Path, form: Form) -> Result<Self> {
+        // Checked now, by name: rustc, given a broken file, would only say that it cannot find the crate.
+        rlib::stamp(path).with_context(|| format!("the metadata given for the crate `{id}` cannot be used"))?;
+        let mut placed = Self { id: id.to_owned(), file: dir.join(format!("lib{id}.rlib")), markers: Vec::new() };
+        match form {
+            Form::Metadata => {
+                placed.file = dir.join(path.file_name().unwrap_or_default());
+                symlink(path, &placed.file)?;
+            }
+            Form::HollowRlib { markers: false } => rlib::write_hollow(path, &placed.file)?,
+            Form::HollowRlib { markers: true } => {
+                let marker = format!("{}{index}", bundled::MARKER);
+                for member in rlib::write_marked(path, &placed.file, &marker)? {
+                    let of_library = format!("{marker}.{member}");
+                    placed.markers.push((of_library, Item::BundledLibrary { id: id.to_owned(), member, arg: FILE.to_owned() }));
+                }
+                placed.markers.push((marker, Item::Crate { id: id.to_owned() }));
+            }
+        }
+        Ok(placed)
+    }
+}
+
+/// What `work` makes of each of `items`, in their order, on as many threads as there are cores.
+fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(cores).max(1);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = items.chunks(share).map(|part| scope.spawn(|| part.iter().map(&work).collect::<Vec<_>>())).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("the work does not panic")).collect()
+    })
 }
 
 fn symlink(target: &Path, link: &Path) -> Result<()> {

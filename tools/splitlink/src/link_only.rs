@@ -3,12 +3,19 @@
 use crate::archive::{Archive, Builder};
 use crate::bundled;
 use crate::command::ChildFailed;
-use crate::crates::{self, CrateFiles};
+use crate::crates;
+use crate::dylib_manifest;
+use crate::formats::Linkage;
+use crate::link_line::{self, Part};
+use crate::offered::{self, Decision, Offered};
 use crate::plan::{FILE, Item, Link, LinkPlan, MODULES, SYSROOT};
+use crate::report::{self, LinkReport};
 use crate::rlib;
 use crate::run_path;
 use crate::scratch::{self, Scratch};
+use crate::symbols::{self, Defined};
 use anyhow::{Context, Result, bail};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
@@ -19,33 +26,68 @@ use std::process::Command;
 const LONGEST_COMMAND: usize = 64 * 1024;
 
 /// What link-only is given.
-#[derive(Debug)]
-pub struct Inputs<'a> {
-    /// The link plan.
-    pub plan: &'a Path,
-    /// The folder of modules that belongs to it.
-    pub modules: &'a Path,
-    /// Compiled crates.
-    pub rlibs: &'a [PathBuf],
-    /// The folder that holds `lib/rustlib/<target>/lib`.
-    pub sysroot: Option<&'a Path>,
+#[derive(Debug, clap::Args)]
+pub struct Inputs {
+    /// The link plan that `no-link` wrote
+    #[arg(long, value_name = "JSON")]
+    pub plan: PathBuf,
+    /// The folder of modules that `no-link` filled
+    #[arg(long, value_name = "DIR")]
+    pub modules: PathBuf,
+    /// A compiled Rust crate (.rlib); once for each crate that may be linked statically. [default: none]
+    #[arg(long = "rlib", value_name = "RLIB")]
+    pub rlibs: Vec<PathBuf>,
+    /// A Rust dylib (.so) that `link-only` made, its manifest beside it; once for each crate that may be linked dynamically.
+    /// [default: none]
+    #[arg(long = "dylib", value_name = "SO")]
+    pub dylibs: Vec<PathBuf>,
+    /// The manifest of the standard library's dylib, which `std-manifest` wrote; without it the standard library is linked
+    /// statically. [default: none]
+    #[arg(long, value_name = "JSON")]
+    pub std_manifest: Option<PathBuf>,
+    /// Prefer dylibs to rlibs, as `-Cprefer-dynamic` does. [default: as no-link's command said]
+    #[arg(long)]
+    pub prefer_dynamic: bool,
+    /// The folder where the artifact finds its Rust dylibs when it runs; its run path is made relative to the artifact.
+    /// [default: where each dylib is now]
+    #[arg(long, value_name = "DIR")]
+    pub dylib_dir: Option<PathBuf>,
+    /// The folder that holds lib/rustlib/<target>/lib. [default: none, which serves only crates without a standard library]
+    #[arg(long, value_name = "DIR")]
+    pub sysroot: Option<PathBuf>,
+    /// Where to write the link report (JSON; docs/dependency-formats.md describes it), which `explain` shows. [default: none]
+    #[arg(long, value_name = "JSON")]
+    pub report: Option<PathBuf>,
 }
 
 /// Runs the phase: links what `outputs` asks for, by crate type (`None`: the plan's only one).
 ///
 /// # Errors
-/// A broken or wrong input, or the linker's failure with its own message.
-pub fn run(inputs: &Inputs<'_>, outputs: &[(Option<String>, PathBuf)]) -> Result<()> {
-    let plan = LinkPlan::read(inputs.plan)?;
-    let crates = given_crates(&plan, inputs.rlibs)?;
+/// A broken or wrong input, crates that cannot be linked together, or the linker's failure with its own message.
+pub fn run(inputs: &Inputs, outputs: &[(Option<String>, PathBuf)]) -> Result<()> {
+    let plan = LinkPlan::read(&inputs.plan)?;
+    let offered = Offered::new(&inputs.rlibs, &inputs.dylibs, inputs.std_manifest.as_deref())?;
+    offered.check_builds(&plan)?;
+    let mut artifacts = Vec::with_capacity(outputs.len());
     for (crate_type, output) in outputs {
         let link = link_for(&plan, crate_type.as_deref())?;
+        let cannot = || format!("cannot link the {} `{}`", link.crate_type, plan.crate_name);
+        let decision = offered.decide(&plan, link, inputs.prefer_dynamic || plan.prefer_dynamic).with_context(cannot)?;
         let scratch = Scratch::beside(output)?;
-        let linking = Linking { plan: &plan, link, inputs, crates: &crates, scratch: &scratch };
+        let linking = Linking { plan: &plan, link, inputs, offered: &offered, decision: &decision, scratch: &scratch };
         let artifact = scratch.path().join(&link.file_name);
         let made = if link.crate_type == "staticlib" { linking.archive(&artifact) } else { linking.link(&artifact, output) };
-        made.with_context(|| format!("cannot link the {} `{}`", link.crate_type, plan.crate_name))?;
+        made.with_context(cannot)?;
+        if link.crate_type == "dylib" {
+            let manifest = linking.manifest(output)?;
+            scratch::publish_bytes(&scratch, manifest.to_text().as_bytes(), &dylib_manifest::beside(output))?;
+        }
         scratch::publish(&artifact, output)?;
+        artifacts.push(decision.report());
+    }
+    if let Some(path) = &inputs.report {
+        let report = LinkReport { version: report::VERSION, crate_name: plan.crate_name.clone(), artifacts };
+        scratch::publish_bytes(&Scratch::beside(path)?, report.to_text().as_bytes(), path)?;
     }
     Ok(())
 }
@@ -66,33 +108,12 @@ fn link_for<'a>(plan: &'a LinkPlan, crate_type: Option<&str>) -> Result<&'a Link
     }
 }
 
-/// The rlibs of the plan's crates, each checked to be the one that the crate was compiled against.
-fn given_crates(plan: &LinkPlan, rlibs: &[PathBuf]) -> Result<CrateFiles> {
-    let given = crates::by_identity(rlibs)?;
-    for wanted in &plan.crates {
-        let id = &wanted.id;
-        let Some(path) = given.get(id) else {
-            bail!(
-                "the plan of `{}` links the crate `{id}`, and no rlib of it was given\n  help: add `--rlib lib{id}.rlib`; is it missing from the action's inputs?",
-                plan.crate_name
-            );
-        };
-        if rlib::stamp(path)? != wanted.stamp {
-            bail!(
-                "`{}` is not the build of the crate `{id}` that `{}` was compiled against\n  help: plan and rlib come from two builds; build both again",
-                path.display(),
-                plan.crate_name
-            );
-        }
-    }
-    Ok(given)
-}
-
 struct Linking<'a> {
     plan: &'a LinkPlan,
     link: &'a Link,
-    inputs: &'a Inputs<'a>,
-    crates: &'a CrateFiles,
+    inputs: &'a Inputs,
+    offered: &'a Offered,
+    decision: &'a Decision<'a>,
     scratch: &'a Scratch,
 }
 
@@ -101,9 +122,20 @@ impl Linking<'_> {
     fn link(&self, artifact: &Path, output: &Path) -> Result<()> {
         let linker = self.link.linker.as_deref().context("the plan names no linker\n  help: run the no-link action again")?;
         let mut args = Vec::with_capacity(self.link.line.len() + 1);
-        for item in &self.link.line {
-            self.add_args(item, artifact, output, &mut args)?;
+        let reduced = self.reduced_symbols()?;
+        for part in link_line::with_formats(&self.link.line, &self.decision.linkage()) {
+            match part {
+                Part::Item(Item::SymbolsObject { file } | Item::VersionScript { file, .. }) if reduced.contains_key(file.as_str()) => {
+                    let path = reduced[file.as_str()].to_string_lossy().into_owned();
+                    let arg = if let Part::Item(Item::VersionScript { arg, .. }) = part { arg.replace(FILE, &path) } else { path };
+                    args.push(arg);
+                }
+                Part::Item(item) => self.add_args(item, artifact, output, &mut args)?,
+                Part::Dylib(id) => args.push(self.dylib(id)?.to_string_lossy().into_owned()),
+                Part::Hint(flag) => args.push(flag.to_owned()),
+            }
         }
+        args.extend(self.run_paths_to_dylibs(output)?);
         let args = self.shortened(args)?;
         // As rustc does (`rustc_codegen_ssa::back::linker::disable_localization`, 1.95).
         let result = Command::new(linker).args(&args).env("LC_ALL", "C").env("VSLANG", "1033").env("PATH", self.search_path()?).output();
@@ -129,7 +161,7 @@ impl Linking<'_> {
     /// Where programs are looked for: first among the toolchain's own, as rustc does, so that `-Clinker=rust-lld` is found.
     fn search_path(&self) -> Result<OsString> {
         let mut dirs = Vec::new();
-        if let Some(sysroot) = self.inputs.sysroot {
+        if let Some(sysroot) = &self.inputs.sysroot {
             let targets = fs::read_dir(sysroot.join("lib/rustlib")).into_iter().flatten().flatten();
             dirs.extend(targets.map(|target| target.path().join("bin")).filter(|dir| dir.is_dir()));
             dirs.sort();
@@ -145,6 +177,11 @@ impl Linking<'_> {
                 args.push(text(self.module(file)?));
             }
             Item::Crate { id } => args.push(text(self.rlib(id)?.to_owned())),
+            Item::WholeCrate { id } => {
+                let wrap = |flag: &str| if self.is_called_as_compiler() { format!("-Wl,{flag}") } else { flag.to_owned() };
+                args.extend([wrap("--whole-archive"), text(self.rlib(id)?.to_owned()), wrap("--no-whole-archive")]);
+            }
+            Item::CrateMetadata { id } => args.push(text(self.crate_metadata(id)?)),
             Item::SysrootCrate { target, file_name } => args.push(text(self.sysroot_crate(target, file_name)?)),
             Item::BundledLibrary { id, member, arg } => args.push(arg.replace(FILE, &text(self.bundled_library(id, member)?))),
             Item::SearchPath { dir } => args.extend(["-L".to_owned(), self.resolved(dir)?]),
@@ -199,6 +236,120 @@ impl Linking<'_> {
         builder.write(artifact)
     }
 
+    /// The dylib of the crate `id`.
+    fn dylib(&self, id: &str) -> Result<PathBuf> {
+        match (self.offered.dylib(id), self.offered.manifest(id)) {
+            (Some(path), _) => Ok(path.to_owned()),
+            (None, Some(std)) => offered::std_dylib(&self.sysroot_libdir()?, &std.file_name),
+            (None, None) => bail!("no dylib of the crate `{id}` was given"),
+        }
+    }
+
+    /// The folder of the sysroot's libraries for the line's target.
+    fn sysroot_libdir(&self) -> Result<PathBuf> {
+        let target = self.link.line.iter().find_map(|item| if let Item::SysrootCrate { target, .. } = item { Some(target) } else { None });
+        let target = target.context("the plan links no crate of the sysroot")?;
+        Ok(self.sysroot()?.join("lib/rustlib").join(target).join("lib"))
+    }
+
+    /// Whether the linker is called through a compiler driver, which takes the linker's own flags behind `-Wl,`.
+    fn is_called_as_compiler(&self) -> bool {
+        self.link
+            .line
+            .iter()
+            .any(|item| matches!(item, Item::TargetFlag { arg } | Item::VersionScript { arg, .. } if arg.starts_with("-Wl,")))
+    }
+
+    /// Run paths by which the artifact, at `output`, finds its Rust dylibs.
+    fn run_paths_to_dylibs(&self, output: &Path) -> Result<Vec<String>> {
+        let to = output.parent().unwrap_or(Path::new(""));
+        let mut paths = Vec::new();
+        for id in self.decision.of(Linkage::Dynamic) {
+            let dylib = self.dylib(id)?;
+            let dir = self.inputs.dylib_dir.as_deref().or(dylib.parent()).unwrap_or(Path::new(""));
+            let path = run_path::from_origin(dir, to);
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        let flag = if self.is_called_as_compiler() { "-Wl,-rpath," } else { "-rpath=" };
+        Ok(paths.into_iter().map(|path| format!("{flag}{path}")).collect())
+    }
+
+    /// `symbols.o` and the version script as they are when some crates are not linked statically, by their names in the plan; none
+    /// when rustc's own serve.
+    fn reduced_symbols(&self) -> Result<HashMap<&str, PathBuf>> {
+        let own = self.link.own_crate();
+        if own.is_none() && self.decision.crates.iter().all(|(_, format)| matches!(format.linkage, Linkage::Static | Linkage::NotLinked)) {
+            return Ok(HashMap::new());
+        }
+        let linkage = self.decision.linkage();
+        let mut defined = Defined::default();
+        let shim_stays = self.decision.of(Linkage::Dynamic).next().is_none();
+        for item in &self.link.line {
+            match item {
+                Item::Module { file } | Item::MetadataObject { file } => defined.add_object(&self.module(file)?)?,
+                Item::AllocatorShim { file } if shim_stays => defined.add_object(&self.module(file)?)?,
+                Item::WholeCrate { id } => defined.add_rlib(self.rlib(id)?)?,
+                Item::CrateMetadata { id } => defined.add_object(&self.crate_metadata(id)?)?,
+                Item::Crate { id } if linkage.get(id.as_str()) == Some(&Linkage::Static) => defined.add_rlib(self.rlib(id)?)?,
+                Item::SysrootCrate { target, file_name } => {
+                    let id = link_line::crate_of(item).unwrap_or_default();
+                    if linkage.get(id) == Some(&Linkage::Static) || link_line::is_always_static(id) {
+                        defined.add_rlib(&self.sysroot_crate(target, file_name)?)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut reduced = HashMap::new();
+        let dir = self.scratch.subdir("reduced")?;
+        for item in &self.link.line {
+            let (file, bytes) = match item {
+                Item::SymbolsObject { file } => {
+                    let original = fs::read(self.module(file)?).with_context(|| format!("cannot read the module `{file}`"))?;
+                    (file, symbols::reduce_symbols_object(&original, |name| defined.has(name))?)
+                }
+                Item::VersionScript { file, .. } => {
+                    let script = fs::read_to_string(self.module(file)?).with_context(|| format!("cannot read the module `{file}`"))?;
+                    let mut script = symbols::reduce_version_script(&script, |name| defined.has(name.as_bytes()));
+                    if let Some(own) = own {
+                        script = symbols::add_to_version_script(&script, &symbols::metadata_symbol(own));
+                    }
+                    (file, script.into_bytes())
+                }
+                _ => continue,
+            };
+            let path = dir.join(file.replace('/', "-"));
+            fs::write(&path, bytes).with_context(|| scratch::cannot_write(&path))?;
+            reduced.insert(file.as_str(), path);
+        }
+        Ok(reduced)
+    }
+
+    /// The object with the metadata of the library crate `id`, made from its rlib.
+    fn crate_metadata(&self, id: &str) -> Result<PathBuf> {
+        let path = self.scratch.subdir("metadata")?.join("rmeta.o");
+        if !path.is_file() {
+            let like = self.link.line.iter().find_map(|item| if let Item::SymbolsObject { file } = item { Some(file) } else { None });
+            let like = self.module(like.context("the plan of a dylib has no `symbols.o`\n  help: run the no-link action again")?)?;
+            let like = fs::read(&like).with_context(|| format!("cannot read `{}`", like.display()))?;
+            let object = symbols::metadata_object(&like, &symbols::metadata_symbol(id), &rlib::metadata(self.rlib(id)?)?)?;
+            fs::write(&path, object).with_context(|| scratch::cannot_write(&path))?;
+        }
+        Ok(path)
+    }
+
+    /// The manifest of the dylib that this link makes, for `output`.
+    fn manifest(&self, output: &Path) -> Result<dylib_manifest::DylibManifest> {
+        let file_name = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let id = match self.link.own_crate() {
+            Some(own) => own.to_owned(),
+            None => crates::identity(Path::new(&self.link.file_name))?,
+        };
+        Ok(self.decision.manifest(self.plan, &id, &file_name))
+    }
+
     fn module(&self, file: &str) -> Result<PathBuf> {
         let path = self.inputs.modules.join(file);
         if !path.is_file() {
@@ -211,16 +362,19 @@ impl Linking<'_> {
     }
 
     fn rlib(&self, id: &str) -> Result<&Path> {
-        let path = self.crates.get(id).with_context(|| {
+        self.offered.rlib(id).with_context(|| {
             format!(
-                "the plan links the crate `{id}` without listing it among its crates\n  help: was it edited? run the no-link action again"
+                "the plan of `{}` links the crate `{id}`, and no rlib of it was given\n  help: add `--rlib lib{id}.rlib`; is it missing from the action's inputs?",
+                self.plan.crate_name
             )
-        })?;
-        Ok(path)
+        })
     }
 
     fn sysroot(&self) -> Result<&Path> {
-        self.inputs.sysroot.context("the plan links crates of the sysroot, and no sysroot was given\n  help: add `--sysroot DIR`")
+        self.inputs
+            .sysroot
+            .as_deref()
+            .context("the plan links crates of the sysroot, and no sysroot was given\n  help: add `--sysroot DIR`")
     }
 
     fn sysroot_crate(&self, target: &str, file_name: &str) -> Result<PathBuf> {

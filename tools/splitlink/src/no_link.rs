@@ -6,7 +6,8 @@ use crate::bundled;
 use crate::capture::{self, Temporary};
 use crate::classify::{self, Line, Module};
 use crate::command::{self, ChildFailed, Given};
-use crate::crates::{DependencyFolder, Form};
+use crate::crates::{self, DependencyFolder, Form};
+use crate::dylib_of;
 use crate::metadata::{self, Dependencies};
 use crate::plan::{Crate, Item, Link, LinkPlan, VERSION};
 use crate::rlib;
@@ -21,15 +22,30 @@ use std::process::Command;
 /// The linker that rustc calls on ELF targets when it is not told one (`rustc_target::spec`, 1.95).
 const DEFAULT_LINKER: &str = "cc";
 
+/// What the phase makes.
+#[derive(Debug, Clone, Copy)]
+pub struct Outputs<'a> {
+    /// Where the plan goes.
+    pub plan: &'a Path,
+    /// The folder for the modules.
+    pub modules: &'a Path,
+    /// The metadata of the library crate whose dylib is planned; the command then only says for what target and how.
+    pub dylib_of: Option<&'a Path>,
+}
+
 /// Runs the phase: writes the plan to `plan` and the modules into the folder `modules`.
 ///
 /// # Errors
 /// rustc's own; that its linker call is not understood; that an output cannot be written.
-pub fn run(plan: &Path, modules: &Path, dependencies: &Dependencies, own_args: &[String], command: &[String]) -> Result<()> {
+pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[String], command: &[String]) -> Result<()> {
+    let Outputs { plan, modules, dylib_of } = *outputs;
     let (program, mut args) = match Given::parse(command)? {
         Given::Wrapper { wrapper, wrapped } => return command::run_wrapped(&wrapper, own_args, &wrapped),
         Given::Rustc { program, args } => (program, args),
     };
+    if let Some(library) = dylib_of {
+        dylib_of::ask_for(&mut args, &crates::identity(library)?, plan);
+    }
     let crate_types = args.crate_types();
     refuse_unsupported(&args, &crate_types)?;
     let has_staticlib = crate_types.iter().any(|t| t == "staticlib");
@@ -38,6 +54,12 @@ pub fn run(plan: &Path, modules: &Path, dependencies: &Dependencies, own_args: &
 
     let scratch = Scratch::beside(plan)?;
     let folder = dependencies.put_before(&mut args, &scratch, Form::HollowRlib { markers: has_staticlib })?;
+    if let Some(library) = dylib_of {
+        dylib_of::give_source(&mut args, library, &folder, &scratch)?;
+    }
+    // Formats are link-only's to decide; every crate is offered as a hollow rlib, so the line is static throughout.
+    let prefer_dynamic = args.codegen("prefer-dynamic").is_some_and(|value| !matches!(value, "no" | "off" | "n" | "false"));
+    args.remove("codegen", |value| value.split('=').next().is_some_and(|key| key.replace('_', "-") == "prefer-dynamic"));
     let archived = if has_staticlib { stand_in_for_native_libraries(&mut args, &scratch)? } else { Vec::new() };
     metadata::forget_outputs(&mut args);
     let out = scratch.subdir("out")?;
@@ -78,7 +100,10 @@ pub fn run(plan: &Path, modules: &Path, dependencies: &Dependencies, own_args: &
                 calls.next().with_context(|| {
                     format!("rustc did not call the linker for the {crate_type} `{}`\n  help: does the source ask for another crate type (`#![crate_type]`)? name it with `--crate-type`", asked.crate_name)
                 })?;
-            let line = classify::classify(call, &context(crate_type))?;
+            let mut line = classify::classify(call, &context(crate_type))?;
+            if let Some(library) = dylib_of {
+                dylib_of::exchange_own(&mut line, &crates::identity(library)?);
+            }
             (line, file_name(&output_of(call)?))
         };
         for (name, from) in line.files {
@@ -87,9 +112,9 @@ pub fn run(plan: &Path, modules: &Path, dependencies: &Dependencies, own_args: &
         let linker = (crate_type != "staticlib").then(|| linker_program(linker.as_deref().unwrap_or(DEFAULT_LINKER), &cwd));
         links.push(Link { crate_type: crate_type.clone(), file_name, output_dir: relative(&asked.dir, &cwd), linker, line: line.items });
     }
-    let crates = stamps(&links, dependencies)?;
+    let (crates, unlinked) = linked_and_unlinked(&links, dependencies)?;
     publish_modules(&files, modules)?;
-    let text = LinkPlan { version: VERSION, crate_name: asked.crate_name, crates, links }.to_text();
+    let text = LinkPlan { version: VERSION, crate_name: asked.crate_name, crates, unlinked, prefer_dynamic, links }.to_text();
     scratch::publish_bytes(&scratch, text.as_bytes(), plan)
 }
 
@@ -299,21 +324,20 @@ fn sysroot_members(libdir: &Path) -> Result<HashMap<String, (String, String)>> {
     Ok(members)
 }
 
-/// The plan's crates: every one that some line links, with the stamp of the metadata that it was compiled against.
-fn stamps(links: &[Link], dependencies: &Dependencies) -> Result<Vec<Crate>> {
+/// The crates of the lines, each with what tells its build from others, and the other crates that were given.
+fn linked_and_unlinked(links: &[Link], dependencies: &Dependencies) -> Result<(Vec<Crate>, Vec<String>)> {
     let linked: BTreeSet<&str> = links
         .iter()
         .flat_map(|link| &link.line)
-        .filter_map(|item| if let Item::Crate { id } = item { Some(id.as_str()) } else { None })
+        .filter_map(|item| if let Item::Crate { id } | Item::WholeCrate { id } = item { Some(id.as_str()) } else { None })
         .collect();
-    let given = crate::crates::by_identity(&dependencies.metadata)?;
-    linked
-        .into_iter()
-        .map(|id| {
-            let path = given.get(id).with_context(|| format!("rustc links the crate `{id}`, whose metadata was not given"))?;
-            Ok(Crate { id: id.to_owned(), stamp: rlib::stamp(path)? })
-        })
-        .collect()
+    let given = crates::by_identity(&dependencies.metadata)?;
+    let unlinked = given.keys().filter(|id| !linked.contains(id.as_str())).cloned().collect();
+    let stamped = linked.into_iter().map(|id| {
+        let path = given.get(id).with_context(|| format!("rustc links the crate `{id}`, whose metadata was not given"))?;
+        Ok(Crate { id: id.to_owned(), stamp: rlib::stamp(path)? })
+    });
+    Ok((stamped.collect::<Result<_>>()?, unlinked))
 }
 
 /// Moves the modules into the folder for them; on failure none is left there, nor the folder if it was not there before.

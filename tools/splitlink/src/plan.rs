@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Component, Path};
 
 /// The version of the format that this program writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The placeholder for the folder that holds `lib/rustlib/<target>/lib`.
 pub const SYSROOT: &str = "{sysroot}";
@@ -28,6 +28,10 @@ pub struct LinkPlan {
     pub crate_name: String,
     /// Every Rust crate of the build that is linked in, other than the sysroot's.
     pub crates: Vec<Crate>,
+    /// The identities of the crates that were given and of which nothing is linked: only their macros are used, or nothing.
+    pub unlinked: Vec<String>,
+    /// Whether the command asked for dylibs where there are any (`-Cprefer-dynamic`); the lines are static all the same.
+    pub prefer_dynamic: bool,
     /// One link for each crate type, in the order in which rustc was asked for them.
     pub links: Vec<Link>,
 }
@@ -85,6 +89,16 @@ pub enum Item {
     },
     /// A Rust crate of the build.
     Crate {
+        /// Its identity, one of the plan's `crates`.
+        id: String,
+    },
+    /// The library crate whose dylib form this is, with all its objects.
+    WholeCrate {
+        /// Its identity, one of the plan's `crates`.
+        id: String,
+    },
+    /// The metadata object of the library crate whose dylib form this is; link-only makes it of the rlib.
+    CrateMetadata {
         /// Its identity, one of the plan's `crates`.
         id: String,
     },
@@ -163,6 +177,20 @@ impl Item {
     }
 }
 
+impl Link {
+    /// The library crate whose dylib form this is, if it is one.
+    pub fn own_crate(&self) -> Option<&str> {
+        self.line.iter().find_map(|item| if let Item::WholeCrate { id } = item { Some(id.as_str()) } else { None })
+    }
+
+    /// Whether this is a program that is loaded without an interpreter (`rustc_codegen_ssa::back::linker`, 1.95:
+    /// `LinkOutputKind::StaticNoPicExe`, `StaticPicExe`).
+    pub fn is_static_executable(&self) -> bool {
+        let is_static = |item: &Item| matches!(item, Item::TargetFlag { arg } if matches!(arg.as_str(), "-static" | "-static-pie"));
+        self.crate_type == "bin" && self.line.iter().any(is_static)
+    }
+}
+
 impl LinkPlan {
     /// Reads a plan.
     ///
@@ -226,6 +254,8 @@ mod tests {
             version: VERSION,
             crate_name: "app".into(),
             crates: vec![Crate { id: "dep-1".into(), stamp: "00".into() }],
+            unlinked: vec!["macros-1".into()],
+            prefer_dynamic: false,
             links: vec![Link {
                 crate_type: "bin".into(),
                 file_name: "app".into(),
@@ -242,7 +272,9 @@ mod tests {
         let plan = |file_name: &str, file: &str| {
             let link = format!(r#""crate_type": "bin", "output_dir": "", "linker": "cc", "file_name": "{file_name}""#);
             let line = format!(r#"[{{"kind": "crate", "id": "../a"}}, {{"kind": "module", "file": "{file}"}}]"#);
-            LinkPlan::parse(&format!(r#"{{"version": 1, "crate_name": "a", "crates": [], "links": [{{{link}, "line": {line}}}]}}"#))
+            LinkPlan::parse(&format!(
+                r#"{{"version": 2, "crate_name": "a", "crates": [], "unlinked": [], "prefer_dynamic": false, "links": [{{{link}, "line": {line}}}]}}"#
+            ))
         };
         assert!(plan("app", "bin/a.o").is_ok());
         for (file_name, file) in [("../app", "a.o"), ("/app", "a.o"), ("", "a.o"), ("app", "/a.o"), ("app", "bin/../../a.o"), ("app", "..")]
@@ -255,7 +287,7 @@ mod tests {
     #[test]
     fn another_version_is_named() {
         let message = LinkPlan::parse(r#"{"version": 7, "anything": []}"#).unwrap_err().to_string();
-        assert!(message.contains("version 7") && message.contains("reads version 1"), "{message}");
+        assert!(message.contains("version 7") && message.contains("reads version 2"), "{message}");
         assert!(LinkPlan::parse("{}").unwrap_err().to_string().contains("no version"));
         assert!(LinkPlan::parse("{").unwrap_err().to_string().contains("not JSON"));
     }

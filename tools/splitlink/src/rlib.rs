@@ -57,19 +57,52 @@ fn stamp_of_rlib(path: &Path) -> Result<String> {
 }
 
 fn stamp_in_rlib(data: &ReadCache<Positioned>) -> Result<String> {
+    let (offset, len) = metadata_range(data)?;
+    digest(len, |at, buffer| read_at(data, offset + at, buffer).map_err(std::io::Error::other))
+}
+
+/// The names of the symbols that the rlib `path` defines for others, as its symbol index says.
+///
+/// # Errors
+/// If it cannot be read or is no archive.
+pub fn symbol_index(path: &Path) -> Result<Vec<Vec<u8>>> {
+    let cache = Positioned::cache(path)?;
+    let read = || -> Result<Vec<Vec<u8>>> {
+        let Some(symbols) = ArchiveFile::parse(&cache)?.symbols()? else { return Ok(Vec::new()) };
+        symbols.map(|symbol| Ok(symbol?.name().to_owned())).collect()
+    };
+    read().with_context(|| format!("`{}` is not a whole Rust library (rlib)\n  help: was it truncated?", path.display()))
+}
+
+/// Where in an rlib its metadata is, offset and length in bytes: in the member or, where rustc wrapped it in an object file so that
+/// linkers take the archive for an ordinary one, in that.
+fn metadata_range(data: &ReadCache<Positioned>) -> Result<(u64, u64)> {
     let (offset, len) = metadata_member(data)?;
-    let (mut offset, mut len) = (offset, len);
     let mut magic = [0; 4];
     read_at(data, offset, &mut magic)?;
-    if &magic == b"\x7fELF" {
-        // rustc wraps the metadata in an object file, so that linkers take the archive for an ordinary one.
-        let object = object::File::parse(data.range(offset, len)).context("its metadata member is broken")?;
-        let section = object.section_by_name(".rmeta").context("its metadata member has no `.rmeta` section")?;
-        let (start, size) = section.file_range().context("its `.rmeta` section is empty")?;
-        offset += start;
-        len = size;
+    if &magic != b"\x7fELF" {
+        return Ok((offset, len));
     }
-    digest(len, |at, buffer| read_at(data, offset + at, buffer).map_err(std::io::Error::other))
+    let object = object::File::parse(data.range(offset, len)).context("its metadata member is broken")?;
+    let section = object.section_by_name(".rmeta").context("its metadata member has no `.rmeta` section")?;
+    let (start, size) = section.file_range().context("its `.rmeta` section is empty")?;
+    Ok((offset + start, size))
+}
+
+/// The metadata in the rlib `path`, as it is in an `.rmeta` file.
+///
+/// # Errors
+/// If it cannot be read or has none.
+pub fn metadata(path: &Path) -> Result<Vec<u8>> {
+    let read = || -> Result<Vec<u8>> {
+        let (offset, len) = metadata_range(&Positioned::cache(path)?)?;
+        let mut file = open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut metadata = Vec::new();
+        file.take(len).read_to_end(&mut metadata)?;
+        Ok(metadata)
+    };
+    read().with_context(|| format!("`{}` is not a whole Rust library (rlib)\n  help: was it truncated?", path.display()))
 }
 
 /// Where in an rlib its metadata member is: offset and length in bytes.
@@ -130,17 +163,13 @@ impl Fnv128 {
 /// # Errors
 /// If `from` cannot be read or `hollow` not be written.
 pub fn write_hollow(from: &Path, hollow: &Path) -> Result<()> {
-    let (mut input, len) = metadata_of(from)?;
-    let mut write = || -> std::io::Result<()> {
+    let metadata = metadata_of(from)?;
+    let write = || -> std::io::Result<()> {
         let mut output = File::create(hollow)?;
         output.write_all(b"!<arch>\n")?;
-        output.write_all(&member_header(METADATA_MEMBER, len))?;
-        // `io::copy` between files stays in the kernel, which matters: this is most of what no-link does beside rustc.
-        std::io::copy(&mut (&mut input).take(len), &mut output)?;
-        if len % 2 == 1 {
-            output.write_all(b"\n")?;
-        }
-        Ok(())
+        output.write_all(&member_header(METADATA_MEMBER, metadata.len()))?;
+        output.write_all(&metadata)?;
+        output.write_all(if metadata.len() % 2 == 1 { b"\n" } else { b"" })
     };
     write().with_context(|| scratch::cannot_write(hollow))
 }
@@ -152,9 +181,7 @@ pub fn write_hollow(from: &Path, hollow: &Path) -> Result<()> {
 /// # Errors
 /// If `from` cannot be read or `hollow` not be written.
 pub fn write_marked(from: &Path, hollow: &Path, marker: &str) -> Result<Vec<String>> {
-    let (mut input, len) = metadata_of(from)?;
-    let mut metadata = Vec::new();
-    (&mut input).take(len).read_to_end(&mut metadata).with_context(|| format!("cannot read `{}`", from.display()))?;
+    let metadata = metadata_of(from)?;
     let libraries = bundled::names(&metadata);
     let mut archive = Builder::default();
     archive.add_bytes(METADATA_MEMBER, metadata);
@@ -166,21 +193,23 @@ pub fn write_marked(from: &Path, hollow: &Path, marker: &str) -> Result<Vec<Stri
     Ok(libraries)
 }
 
-/// The file `path`, an `.rmeta` or an rlib, at the beginning of its metadata, and how long that is.
-fn metadata_of(path: &Path) -> Result<(File, u64)> {
-    let mut file = open(path)?;
+/// The metadata in the file `path`, an `.rmeta` or an rlib.
+fn metadata_of(path: &Path) -> Result<Vec<u8>> {
     let unreadable = || format!("cannot read `{}`", path.display());
-    let (offset, len) = if path.extension().is_some_and(|e| e == "rlib") {
-        metadata_member(&Positioned::cache(path)?).with_context(unreadable)?
+    let mut metadata = Vec::new();
+    if path.extension().is_some_and(|e| e == "rlib") {
+        let (offset, len) = metadata_member(&Positioned::cache(path)?).with_context(unreadable)?;
+        let mut file = open(path)?;
+        file.seek(SeekFrom::Start(offset)).with_context(unreadable)?;
+        file.take(len).read_to_end(&mut metadata).with_context(unreadable)?;
     } else {
-        (0, file.metadata().with_context(unreadable)?.len())
-    };
-    file.seek(SeekFrom::Start(offset)).with_context(unreadable)?;
-    Ok((file, len))
+        open(path)?.read_to_end(&mut metadata).with_context(unreadable)?;
+    }
+    Ok(metadata)
 }
 
 /// The 60 bytes before a member of an `ar` archive, with no time and no owner in them.
-fn member_header(name: &str, len: u64) -> [u8; 60] {
+fn member_header(name: &str, len: usize) -> [u8; 60] {
     let name = format!("{name}/");
     let text = format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{len:<10}`\n", 0, 0, 0, 644);
     text.into_bytes().try_into().expect("an ar header has 60 bytes")

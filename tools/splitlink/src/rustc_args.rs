@@ -134,6 +134,21 @@ impl RustcArgs {
         self.0.retain(|arg| !matches!(arg, Arg::Option { name: n, value } if *n == name && unwanted(value)));
     }
 
+    /// Removes what names a source file.
+    pub fn remove_source(&mut self) {
+        self.0.retain(|arg| !matches!(arg, Arg::Other(other) if !other.starts_with('-') && other.ends_with(".rs")));
+    }
+
+    /// Removes the bare argument `arg`.
+    pub fn remove_other(&mut self, arg: &str) {
+        self.0.retain(|a| !matches!(a, Arg::Other(other) if other == arg));
+    }
+
+    /// Adds `arg` as it is.
+    pub fn push_other(&mut self, arg: impl Into<String>) {
+        self.0.push(Arg::Other(arg.into()));
+    }
+
     /// Exchanges every value of the option `name` for what `exchange` makes of it.
     pub fn exchange(&mut self, name: &str, exchange: impl Fn(&str) -> Option<String>) {
         for arg in &mut self.0 {

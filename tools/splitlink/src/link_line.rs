@@ -1,0 +1,180 @@
+//! A plan's link line under formats: dylibs in place of rlibs, what is inside a dylib left out.
+//!
+//! As rustc makes its line (`rustc_codegen_ssa::back::link::add_upstream_rust_crates`, 1.95), of which the plan has the form
+//! that is static throughout.
+
+use crate::formats::Linkage;
+use crate::plan::Item;
+use std::collections::HashMap;
+
+/// A part of the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// An item of the plan.
+    Item(&'a Item),
+    /// A crate's dylib in place of its rlib.
+    Dylib(&'a str),
+    /// A flag that says how native libraries are looked for from here on.
+    Hint(&'a str),
+}
+
+/// The identity of the crate that an item is, if it is one that formats are about.
+pub fn crate_of(item: &Item) -> Option<&str> {
+    match item {
+        Item::Crate { id } => Some(id),
+        Item::SysrootCrate { file_name, .. } => file_name.strip_prefix("lib")?.strip_suffix(".rlib"),
+        _ => None,
+    }
+}
+
+/// Whether a crate is linked statically into everything, whatever contains it as well. `profiler_builtins` is such a crate too.
+pub fn is_always_static(id: &str) -> bool {
+    matches!(id.rsplit_once('-'), Some(("compiler_builtins" | "profiler_builtins", _)))
+}
+
+/// The line `line` with each crate as `linkage` says; a crate that it does not name is linked statically.
+pub fn with_formats<'a>(line: &'a [Item], linkage: &HashMap<&str, Linkage>) -> Vec<Part<'a>> {
+    let any_dynamic = linkage.values().any(|l| *l == Linkage::Dynamic);
+    let last_crate = line.iter().rposition(|item| crate_of(item).is_some());
+    let mut parts = Vec::with_capacity(line.len());
+    let mut hints = Hints::new(line);
+    // Whether the items that follow belong to a crate that is left out: its native static libraries stand right behind it.
+    let mut left_out = false;
+    for (at, item) in line.iter().enumerate() {
+        if let Some(is_static) = hint(item) {
+            hints.wanted = Some(is_static);
+            // rustc turns to dynamic libraries again behind its last crate.
+            left_out &= last_crate.is_some_and(|last| at < last);
+            continue;
+        }
+        if let Some(id) = crate_of(item) {
+            let linkage = linkage.get(id).copied().unwrap_or(Linkage::Static);
+            left_out = !(linkage == Linkage::Static || is_always_static(id));
+            if linkage == Linkage::Dynamic {
+                parts.extend(hints.turn_to(false));
+                parts.push(Part::Dylib(id));
+            } else if !left_out {
+                parts.extend(hints.turn_to_wanted());
+                parts.push(Part::Item(item));
+            }
+            continue;
+        }
+        // The shim is in whatever dylib comes first (`needs_allocator_shim_for_linking`).
+        if left_out || (any_dynamic && matches!(item, Item::AllocatorShim { .. })) {
+            continue;
+        }
+        parts.extend(hints.turn_to_wanted());
+        parts.push(Part::Item(item));
+    }
+    parts
+}
+
+/// Whether `item` is one of rustc's `-Bstatic` (true) or `-Bdynamic` (false).
+fn hint(item: &Item) -> Option<bool> {
+    let Item::TargetFlag { arg } = item else { return None };
+    match arg.strip_prefix("-Wl,").unwrap_or(arg) {
+        "-Bstatic" => Some(true),
+        "-Bdynamic" => Some(false),
+        _ => None,
+    }
+}
+
+/// The state of `-Bstatic` and `-Bdynamic`, given only where something follows that they matter for.
+struct Hints<'a> {
+    wanted: Option<bool>,
+    given: Option<bool>,
+    /// The flags as this linker is given them: for dynamic, for static.
+    flags: [&'a str; 2],
+}
+
+impl<'a> Hints<'a> {
+    fn new(line: &'a [Item]) -> Self {
+        let as_argument = line.iter().any(|item| hint(item).is_some() && matches!(item, Item::TargetFlag { arg } if arg.starts_with("-B")));
+        let flags = if as_argument { ["-Bdynamic", "-Bstatic"] } else { ["-Wl,-Bdynamic", "-Wl,-Bstatic"] };
+        Self { wanted: None, given: None, flags }
+    }
+
+    fn turn_to(&mut self, is_static: bool) -> Option<Part<'a>> {
+        // Nothing given yet means dynamic to the linker.
+        let is_so = self.given == Some(is_static);
+        self.given = Some(is_static);
+        (!is_so).then_some(Part::Hint(self.flags[usize::from(is_static)]))
+    }
+
+    fn turn_to_wanted(&mut self) -> Option<Part<'a>> {
+        self.turn_to(self.wanted?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(args: &[&str]) -> Vec<Item> {
+        let item = |&arg: &&str| match arg.strip_prefix("lib").and_then(|rest| rest.strip_suffix(".rlib")) {
+            Some(id) if id.starts_with("sys_") => Item::SysrootCrate { target: "t".into(), file_name: arg.into() },
+            Some(id) => Item::Crate { id: id.into() },
+            None if arg == "shim.o" => Item::AllocatorShim { file: arg.into() },
+            None if arg.starts_with("-l") => Item::NativeLibrary { arg: arg.into() },
+            None => Item::TargetFlag { arg: arg.into() },
+        };
+        args.iter().map(item).collect()
+    }
+
+    fn shown(line: &[Item], linkage: &[(&str, Linkage)]) -> String {
+        let parts = with_formats(line, &linkage.iter().copied().collect());
+        let show = |part: &Part<'_>| match part {
+            Part::Dylib(id) => format!("lib{id}.so"),
+            Part::Hint(flag) => (*flag).to_owned(),
+            Part::Item(item) => match item {
+                Item::Crate { id } => format!("lib{id}.rlib"),
+                Item::SysrootCrate { file_name: arg, .. } | Item::AllocatorShim { file: arg } => arg.clone(),
+                Item::NativeLibrary { arg } | Item::TargetFlag { arg } => arg.clone(),
+                other => format!("{other:?}"),
+            },
+        };
+        parts.iter().map(show).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn each_linkage() {
+        use Linkage::{Dynamic, IncludedFromDylib, NotLinked, Static};
+        let line = line(&[
+            "-m64",
+            "shim.o",
+            "-Wl,-Bstatic",
+            "liba-1.rlib",
+            "-la_native",
+            "libb-1.rlib",
+            "-lb_native",
+            "libsys_std-1.rlib",
+            "libcompiler_builtins-1.rlib",
+            "-Wl,-Bdynamic",
+            "-lc",
+            "-pie",
+        ]);
+        let table: &[(&[(&str, Linkage)], &str)] = &[
+            (
+                &[],
+                "-m64 shim.o -Wl,-Bstatic liba-1.rlib -la_native libb-1.rlib -lb_native libsys_std-1.rlib libcompiler_builtins-1.rlib -Wl,-Bdynamic -lc -pie",
+            ),
+            (
+                &[("a-1", Static), ("b-1", Dynamic), ("sys_std-1", Dynamic), ("compiler_builtins-1", IncludedFromDylib)],
+                "-m64 -Wl,-Bstatic liba-1.rlib -la_native -Wl,-Bdynamic libb-1.so libsys_std-1.so -Wl,-Bstatic libcompiler_builtins-1.rlib -Wl,-Bdynamic -lc -pie",
+            ),
+            (
+                &[("a-1", Dynamic), ("b-1", IncludedFromDylib), ("sys_std-1", NotLinked)],
+                "-m64 -Wl,-Bdynamic liba-1.so -Wl,-Bstatic libcompiler_builtins-1.rlib -Wl,-Bdynamic -lc -pie",
+            ),
+        ];
+        for (linkage, expected) in table {
+            assert_eq!(shown(&line, linkage), *expected, "{linkage:?}");
+        }
+    }
+
+    #[test]
+    fn a_last_crate_that_is_left_out() {
+        let line = line(&["-Bstatic", "liba-1.rlib", "-la_native", "-Bdynamic", "-lc"]);
+        assert_eq!(shown(&line, &[("a-1", Linkage::Dynamic)]), "-Bdynamic liba-1.so -lc");
+    }
+}

@@ -1,0 +1,97 @@
+//! The link report: what link-only decided for each crate, and why. `docs/dependency-formats.md` describes it.
+
+use crate::formats::Linkage;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
+
+/// The version of the format that this program writes and reads.
+pub const VERSION: u32 = 1;
+
+/// A link report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkReport {
+    /// The version of this format, [`VERSION`].
+    pub version: u32,
+    /// The name of the crate that is linked.
+    pub crate_name: String,
+    /// One for each crate type that was linked.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// How one artifact was linked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artifact {
+    /// The crate type, as rustc spells it.
+    pub crate_type: String,
+    /// The artifact's file name.
+    pub file_name: String,
+    /// Whether dylibs were preferred.
+    pub prefer_dynamic: bool,
+    /// Every crate, in the order of the link line; those of which nothing is linked at the end.
+    pub crates: Vec<CrateFormat>,
+    /// What else of the plan was left out.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// How one crate takes part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrateFormat {
+    /// Its identity ([`crate::crates::identity`]).
+    #[serde(rename = "crate")]
+    pub id: String,
+    /// How it takes part.
+    pub linkage: Linkage,
+    /// The file name of the rlib or dylib that its code is in; absent for a crate that is not linked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Whether it comes from the sysroot.
+    pub sysroot: bool,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// Something of the plan that is not in the artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// What.
+    pub what: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl LinkReport {
+    /// Reads the report at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no report or one of another version.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read the link report `{}`", path.display()))?;
+        Self::parse(&text).with_context(|| format!("cannot use the link report `{}`", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let value: serde_json::Value = serde_json::from_str(text).context("it is not JSON\n  help: was it truncated?")?;
+        match value.get("version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version == u64::from(VERSION) => {}
+            Some(version) => {
+                bail!("it is of version {version}, and this splitlink reads version {VERSION}\n  help: use the splitlink that wrote it")
+            }
+            None => bail!("it has no version, so it is no link report\n  help: give the file that `splitlink link-only --report` wrote"),
+        }
+        serde_json::from_value(value)
+            .context("it does not have the form that its version promises\n  help: was it edited? run the link-only action again")
+    }
+
+    /// The report as text: indented JSON, the same for the same report.
+    pub fn to_text(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a report is plain data");
+        text.push('\n');
+        text
+    }
+}
