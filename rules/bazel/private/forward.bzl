@@ -74,7 +74,7 @@ def forward_unsplit(target):
         if provider in target
     ]
 
-def forward_split(ctx, target, split, cc_toolchain, artifact):
+def forward_split(ctx, target, split, cc_toolchain, artifact, report):
     """Passes on everything of a target but what rules_rust would build of it.
 
     Args:
@@ -83,6 +83,7 @@ def forward_split(ctx, target, split, cc_toolchain, artifact):
         split: The target's SplitInfo.
         cc_toolchain: The CcToolchainInfo, or None.
         artifact: What the split built (File).
+        report: The link report (File), or None.
 
     Returns:
         A list of providers without DefaultInfo.
@@ -95,17 +96,18 @@ def forward_split(ctx, target, split, cc_toolchain, artifact):
     providers.append(OutputGroupInfo(**(_forward_output_groups(target, originals) | {
         "modules": depset([split.link.modules]),
         "plan": depset([split.link.plan]),
+        "report": depset([report] if report else []),
     })))
     return providers
 
-def forward_runfiles(ctx, target, split, artifact):
+def forward_runfiles(ctx, target, split, own):
     """Passes on runfiles, with our artifact in place of rules_rust's executable.
 
     Args:
         ctx: The rule's context.
         target: The rules_rust target.
         split: The target's SplitInfo.
-        artifact: The executable (File), or None if the target is none.
+        own: What the target itself needs when it runs (list of File): its executable, dylibs.
 
     Returns:
         Runfiles.
@@ -117,7 +119,7 @@ def forward_runfiles(ctx, target, split, artifact):
         originals[executable] = True
     files = [f for f in theirs.files.to_list() if f not in originals]
     runfiles = ctx.runfiles(
-        files = files + ([artifact] if artifact else []),
+        files = files + own,
         symlinks = theirs.symlinks,
         root_symlinks = theirs.root_symlinks,
     )

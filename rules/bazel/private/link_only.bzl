@@ -28,7 +28,7 @@ def new_link(plan, modules, inputs, rlibs, sysroot, env, description):
         sysroot = sysroot,
     )
 
-def declare_link_only(ctx, tool, link, output):
+def declare_link_only(ctx, tool, link, output, crate_type = None, report = None, manifest = None, dylibs = None, dylib_directory = None):
     """Declares the action that links a crate.
 
     Args:
@@ -36,18 +36,38 @@ def declare_link_only(ctx, tool, link, output):
         tool: What runs as splitlink.
         link: What `new_link` returned.
         output: The artifact to write (File).
+        crate_type: Which of the plan's crate types to link. Default: its only one.
+        report: The link report to write (File). Default: none.
+        manifest: The manifest that is written beside a dylib (File). Default: none.
+        dylibs: What `find_dylibs` returned. Default: None, for a static link.
+        dylib_directory: The folder, relative to the package, where the artifact finds its dylibs. Default: none.
     """
     args = new_arguments(ctx)
     args.add("--plan", link.plan)
     args.add_all("--modules", [link.modules], expand_directories = False)
     args.add_all(link.rlibs, before_each = "--rlib")
     args.add("--sysroot", link.sysroot)
-    args.add("--output", output)
+    transitive = [link.rlibs]
+    inputs = link.inputs + [link.plan, link.modules]
+    if dylibs:
+        args.add("--prefer-dynamic")
+        args.add_all(dylibs.dylibs, before_each = "--dylib")
+        transitive += [dylibs.dylibs, dylibs.manifests]
+        if dylibs.std.manifest:
+            args.add("--std-manifest", dylibs.std.manifest)
+            inputs.append(dylibs.std.manifest)
+        args.add("--dylib-dir", "/".join([part for part in (ctx.bin_dir.path, ctx.label.workspace_root, ctx.label.package, dylib_directory) if part]))
+    if report:
+        args.add("--report", report)
+    if crate_type:
+        args.add("--output", output, format = crate_type + "=%s")
+    else:
+        args.add("--output", output)
     ctx.actions.run(
         executable = tool,
         arguments = ["link-only", args],
-        inputs = depset(link.inputs + [link.plan, link.modules], transitive = [link.rlibs]),
-        outputs = [output],
+        inputs = depset(inputs, transitive = transitive),
+        outputs = [f for f in (output, report, manifest) if f],
         env = link.env,
         mnemonic = "SplitlinkLink",
         progress_message = "Linking Rust " + link.description,

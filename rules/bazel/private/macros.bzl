@@ -7,6 +7,7 @@ load(":names.bzl", "INNER_SUFFIX", "crate_name")
 _PUBLISHED = (
     "args",
     "deprecation",
+    "dylibs",
     "flaky",
     "local",
     "shard_count",
@@ -32,6 +33,17 @@ _SHARED = (
     "toolchains",
 )
 
+def prefer_dynamic_value(value):
+    """Gives the number that the rules take for `prefer_dynamic`.
+
+    Args:
+        value: True, False, or None for what the build setting says; or a number or `select` already.
+
+    Returns:
+        The value of the rules' attribute.
+    """
+    return {None: -1, False: 0, True: 1}.get(value, value) if type(value) in ("NoneType", "bool") else value
+
 def declare_pair(rules_rust_rule, split_rule, name, crate_type, attributes, published = {}, coverage = True):
     """Declares a target twice: by rules_rust's rule, which nobody builds, and by ours, which builds it through the split.
 
@@ -46,6 +58,8 @@ def declare_pair(rules_rust_rule, split_rule, name, crate_type, attributes, publ
     """
     inner = dict(attributes)
     published = dict(published)
+    if "prefer_dynamic" in inner:
+        published["prefer_dynamic"] = prefer_dynamic_value(inner.pop("prefer_dynamic"))
     for attribute in _PUBLISHED:
         if attribute in inner:
             published[attribute] = inner.pop(attribute)

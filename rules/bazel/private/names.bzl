@@ -3,6 +3,9 @@
 # The target that a macro declares with rules_rust's rule is called as the user's, with this at its end.
 INNER_SUFFIX = ".rules_rust"
 
+# Marks a target that stands for the dylib of the one library that it depends on.
+DYLIB_TAG = "splitlink-dylib"
+
 def public_name(name):
     """Gives the name by which a user knows a target.
 

@@ -3,7 +3,7 @@
 load(":arguments.bzl", "add_dependencies", "file_count", "new_arguments")
 load(":toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 
-def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_name):
+def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_name, dylib_of = None):
     """Declares the action that compiles a crate and writes down how it is linked.
 
     Args:
@@ -15,6 +15,7 @@ def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_n
         deps: The crate set of the crate's dependencies.
         directory: The folder for the outputs, relative to the package.
         display_name: What progress messages call the crate.
+        dylib_of: The metadata (File) of the library whose dylib is planned, in place of the crate. Default: none.
 
     Returns:
         A tuple of the link plan (File) and the modules (a directory File).
@@ -26,14 +27,20 @@ def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_n
     args.add("--plan", plan)
     args.add_all("--modules", [modules], expand_directories = False)
     add_dependencies(args, deps)
+    if dylib_of:
+        args.add("--dylib-of", dylib_of)
     ctx.actions.run(
         executable = tool,
         arguments = ["no-link", args, "--"] + action.args,
         inputs = depset(inputs, transitive = [deps.rmetas, deps.proc_macros]),
         outputs = [plan, modules],
         env = action.env,
-        mnemonic = "SplitlinkNoLink",
-        progress_message = "Compiling Rust {} {} {}".format(crate.type, display_name, file_count(crate)),
+        mnemonic = "SplitlinkDylibPlan" if dylib_of else "SplitlinkNoLink",
+        progress_message = "Planning Rust dylib {}".format(display_name) if dylib_of else "Compiling Rust {} {} {}".format(
+            crate.type,
+            display_name,
+            file_count(crate),
+        ),
         toolchain = RUST_TOOLCHAIN_TYPE,
     )
     return plan, modules

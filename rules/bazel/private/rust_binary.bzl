@@ -10,7 +10,8 @@ def rust_binary(name, binary_name = None, **kwargs):
     Args:
         name: The target's name.
         binary_name: The program's file name. Default: the target's name.
-        **kwargs: The attributes of rules_rust's `rust_binary`.
+        **kwargs: The attributes of rules_rust's `rust_binary`, and `dylibs` and `prefer_dynamic` (see
+            `split_binary`).
     """
     declare_pair(
         rules_rust_rule = _rules_rust_rust_binary,

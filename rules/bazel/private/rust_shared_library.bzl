@@ -9,7 +9,8 @@ def rust_shared_library(name, **kwargs):
 
     Args:
         name: The target's name.
-        **kwargs: The attributes of rules_rust's `rust_shared_library`.
+        **kwargs: The attributes of rules_rust's `rust_shared_library`, and `dylibs` and `prefer_dynamic` (see
+            `split_library`).
     """
     declare_pair(
         rules_rust_rule = _rules_rust_rust_shared_library,

@@ -9,7 +9,8 @@ def rust_test(name, **kwargs):
 
     Args:
         name: The target's name.
-        **kwargs: The attributes of rules_rust's `rust_test`.
+        **kwargs: The attributes of rules_rust's `rust_test`, and `dylibs` and `prefer_dynamic` (see
+            `split_test`).
     """
     declare_pair(
         rules_rust_rule = _rules_rust_rust_test,

@@ -5,7 +5,7 @@ load(":crate_set.bzl", "crate_set")
 load(":library_actions.bzl", "declare_library")
 load(":link_inputs.bzl", "part_inputs")
 load(":link_only.bzl", "declare_link_only", "new_link")
-load(":names.bzl", "public_label", "public_name")
+load(":names.bzl", "DYLIB_TAG", "public_label", "public_name")
 load(":no_link.bzl", "declare_no_link")
 load(":providers.bzl", "SplitInfo")
 load(":rustc_action.bzl", "crate_info_of", "find_rustc_action")
@@ -86,6 +86,7 @@ def _unsplit(target, ctx, deps, reason, originals = []):
         artifact = None,
         crates = deps if passes_on else crate_set.empty,
         deps = deps,
+        library = None,
         link = None,
         originals = originals,
         runfiles = _data_runfiles(ctx),
@@ -106,6 +107,7 @@ def _split_library(ctx, tools, crate, found, deps, known, directory, display_nam
             deps,
         ),
         deps = deps,
+        library = struct(rlib = rlib, rmeta = rmeta),
         link = None,
         originals = found.outputs,
         runfiles = [],
@@ -114,6 +116,11 @@ def _split_library(ctx, tools, crate, found, deps, known, directory, display_nam
 
 def _split_linked(target, ctx, tools, crate, found, deps, known, directory, display_name):
     inputs = part_inputs(target, ctx, crate, found.action, known, tools)
+    library = None
+    if DYLIB_TAG in ctx.rule.attr.tags:
+        library = _targets(ctx, "deps")[0][SplitInfo].library
+        if not library:
+            fail("{} is no Rust library that the split builds, so it has no dylib".format(public_label(_targets(ctx, "deps")[0].label)))
     plan, modules = declare_no_link(
         ctx,
         tools.tool,
@@ -123,6 +130,7 @@ def _split_linked(target, ctx, tools, crate, found, deps, known, directory, disp
         deps,
         directory,
         display_name,
+        dylib_of = library.rmeta if library else None,
     )
     link = new_link(
         plan = plan,
@@ -131,18 +139,19 @@ def _split_linked(target, ctx, tools, crate, found, deps, known, directory, disp
         rlibs = deps.rlibs,
         sysroot = tools.rust.sysroot,
         env = found.action.env,
-        description = "{} {}".format(crate.type, display_name),
+        description = "{} {}".format("dylib" if library else crate.type, display_name),
     )
 
-    # A program is linked by the rule that publishes it, right where it will run: $ORIGIN and .runfiles depend on the place.
+    # All else is linked by the rule that publishes it, right where it will run: $ORIGIN and .runfiles depend on the place.
     artifact = None
-    if crate.type != "bin":
+    if crate.type == "proc-macro":
         artifact = ctx.actions.declare_file("{}/{}".format(directory, crate.output.basename))
         declare_link_only(ctx, tools.tool, link, artifact)
     return SplitInfo(
         artifact = artifact,
         crates = crate_set.of_proc_macro([crate.output], artifact) if crate.type == "proc-macro" else crate_set.empty,
         deps = deps,
+        library = library,
         link = link,
         originals = found.outputs,
         runfiles = _data_runfiles(ctx),

@@ -2,6 +2,7 @@
 
 load("@rules_cc//cc/common:cc_info.bzl", "CcInfo")
 load("@rules_rust//rust:defs.bzl", "rust_common")
+load(":dylibs.bzl", "DYLIB_ATTRS", "find_dylibs", "link_dylibs_into")
 load(":forward.bzl", "forward_instrumented_files", "forward_runfiles", "forward_split", "forward_unsplit")
 load(":link_only.bzl", "declare_link_only")
 load(":names.bzl", "public_label")
@@ -23,6 +24,32 @@ def _say_unsplit(ctx, split):
         # buildifier: disable=print
         print("splitlink: rules_rust builds {}, because {}".format(public_label(ctx.label), split.unsplit))
 
+def _link(ctx, split, toolchains, output):
+    """Links what a rule publishes.
+
+    Args:
+        ctx: The rule's context.
+        split: The SplitInfo of the rule's target.
+        toolchains: What `find_toolchains` returned.
+        output: The artifact to write (File).
+
+    Returns:
+        A struct of `report` (the link report, a File) and `runtime_files` (list of File), which the artifact needs when it runs.
+    """
+    dylibs = find_dylibs(ctx)
+    directory = ctx.label.name + ".splitlink/dylibs"
+    report = ctx.actions.declare_file(ctx.label.name + ".splitlink/report.json")
+    declare_link_only(
+        ctx,
+        toolchains.tool,
+        split.link,
+        output,
+        report = report,
+        dylibs = dylibs,
+        dylib_directory = directory,
+    )
+    return struct(report = report, runtime_files = link_dylibs_into(ctx, dylibs, directory))
+
 def _executable_impl(ctx):
     target = ctx.attr.target
     split = target[SplitInfo]
@@ -33,14 +60,16 @@ def _executable_impl(ctx):
             target.label,
             crate_info_of(target).type,
         ))
+    runtime_files = []
     executable = ctx.actions.declare_file((ctx.attr.out or ctx.label.name) + toolchains.rust.binary_ext)
     if split.unsplit:
         _say_unsplit(ctx, split)
         ctx.actions.symlink(output = executable, target_file = original, is_executable = True)
         providers = forward_unsplit(target)
     else:
-        declare_link_only(ctx, toolchains.tool, split.link, executable)
-        providers = forward_split(ctx, target, split, toolchains.cc, executable)
+        linked = _link(ctx, split, toolchains, executable)
+        runtime_files = linked.runtime_files
+        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.report)
     if RunEnvironmentInfo in target:
         providers.append(target[RunEnvironmentInfo])
     return providers + [
@@ -49,7 +78,7 @@ def _executable_impl(ctx):
         DefaultInfo(
             executable = executable,
             files = depset([executable]),
-            runfiles = forward_runfiles(ctx, target, split, executable),
+            runfiles = forward_runfiles(ctx, target, split, [executable] + runtime_files),
         ),
     ]
 
@@ -58,17 +87,24 @@ def _library_impl(ctx):
     split = target[SplitInfo]
     toolchains = find_toolchains(ctx)
     crate = crate_info_of(target)
+    runtime_files = []
     if split.unsplit:
         _say_unsplit(ctx, split)
         files = target[DefaultInfo].files
         providers = forward_unsplit(target)
         artifact = crate.output
+    elif crate.type == "bin":
+        fail("{} is a program; use split_binary or split_test for it".format(target.label))
     elif split.artifact:
         artifact = split.artifact
         files = depset([artifact])
-        providers = forward_split(ctx, target, split, toolchains.cc, artifact)
-    elif crate.type == "bin":
-        fail("{} is a program; use split_binary or split_test for it".format(target.label))
+        providers = forward_split(ctx, target, split, toolchains.cc, artifact, None)
+    elif split.link:
+        artifact = ctx.actions.declare_file("{}.splitlink/{}".format(ctx.label.name, crate.output.basename))
+        linked = _link(ctx, split, toolchains, artifact)
+        runtime_files = linked.runtime_files
+        files = depset([artifact])
+        providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report)
     else:
         fail("{} is a {} crate, which is not linked; it needs no rule of its own, rust_library targets are split where they are used".format(
             target.label,
@@ -79,7 +115,7 @@ def _library_impl(ctx):
         forward_instrumented_files(ctx, target, split, artifact),
         DefaultInfo(
             files = files,
-            runfiles = forward_runfiles(ctx, target, split, None),
+            runfiles = forward_runfiles(ctx, target, split, runtime_files),
         ),
     ]
 
@@ -119,7 +155,7 @@ _COMMON_ATTRS = {
     ),
 }
 
-_EXECUTABLE_ATTRS = _COMMON_ATTRS | {
+_EXECUTABLE_ATTRS = _COMMON_ATTRS | DYLIB_ATTRS | {
     "out": attr.string(
         doc = "The file name of the program. Default: the target's name.",
     ),
@@ -163,11 +199,11 @@ split_test = rule(
     toolchains = SPLIT_TOOLCHAINS,
 )
 
-def _library_rule(doc, provides):
+def _library_rule(doc, provides, attrs):
     return rule(
         implementation = _library_impl,
         doc = doc,
-        attrs = _COMMON_ATTRS,
+        attrs = attrs,
         cfg = platform_transition,
         fragments = ["cpp"],
         provides = provides,
@@ -177,9 +213,11 @@ def _library_rule(doc, provides):
 split_library = _library_rule(
     "Builds an existing `rust_shared_library` or `rust_static_library` through the split.",
     [CcInfo, DefaultInfo, rust_common.test_crate_info],
+    _COMMON_ATTRS | DYLIB_ATTRS,
 )
 
 split_proc_macro = _library_rule(
     "Builds an existing `rust_proc_macro` through the split.",
     [DefaultInfo, rust_common.crate_info, rust_common.dep_info],
+    _COMMON_ATTRS,
 )

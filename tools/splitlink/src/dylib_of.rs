@@ -21,8 +21,8 @@ fn crate_name(id: &str) -> &str {
     id.split('-').next().unwrap_or(id)
 }
 
-/// Turns the command to the library's dylib, named after its identity `id`.
-pub fn ask_for(args: &mut RustcArgs, id: &str, plan: &Path) {
+/// Turns the command to the library's dylib, named after its identity `id`, in the folder that the command wrote to.
+pub fn ask_for(args: &mut RustcArgs, id: &str, output_dir: &str) {
     for name in ["extern", "crate-name", "crate-type", "emit", "out-dir", "output"] {
         args.remove(name, |_| true);
     }
@@ -31,7 +31,7 @@ pub fn ask_for(args: &mut RustcArgs, id: &str, plan: &Path) {
     args.remove_other("--test");
     args.push("crate-type", "dylib");
     args.push("crate-name", format!("{}_dylib", crate_name(id)));
-    args.push("emit", format!("link={}", plan.with_file_name(format!("lib{id}.so")).display()));
+    args.push("emit", format!("link={}", Path::new(output_dir).join(format!("lib{id}.so")).display()));
 }
 
 /// Gives rustc the empty crate, in `scratch`.

@@ -44,7 +44,8 @@ pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[Strin
         Given::Rustc { program, args } => (program, args),
     };
     if let Some(library) = dylib_of {
-        dylib_of::ask_for(&mut args, &crates::identity(library)?, plan);
+        let dir = Asked::from(&args).dir;
+        dylib_of::ask_for(&mut args, &crates::identity(library)?, &dir);
     }
     let crate_types = args.crate_types();
     refuse_unsupported(&args, &crate_types)?;

@@ -1,0 +1,1 @@
+//! What `rust_dylib` gives rules_rust for a source. Nobody compiles it.

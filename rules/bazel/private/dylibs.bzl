@@ -1,0 +1,74 @@
+"""The Rust dylibs that a target may be linked with, and what it takes to find them when it runs."""
+
+load(":linkage_setting.bzl", "LinkageInfo")
+load(":std_dylib.bzl", "StdDylibInfo")
+
+DylibInfo = provider(
+    doc = "A Rust dylib and those that it may need.",
+    fields = {
+        "dylibs": "depset[File]: it and the others.",
+        "manifests": "depset[File]: the manifests of all of them, each beside its dylib.",
+    },
+)
+
+DYLIB_ATTRS = {
+    "dylibs": attr.label_list(
+        doc = "`rust_dylib` targets that the target may be linked with, in place of their crates' rlibs; it is where dylibs are preferred. " +
+              "Default: none.",
+        providers = [DylibInfo],
+    ),
+    "prefer_dynamic": attr.int(
+        doc = "Whether dylibs are preferred to rlibs, the standard library's included: 1 for yes, 0 for no, -1 for what " +
+              "`--@splitlink//rules/bazel:linkage` says. Default: -1.",
+        default = -1,
+        values = [-1, 0, 1],
+    ),
+    "_linkage": attr.label(
+        default = Label("//rules/bazel:linkage"),
+        providers = [LinkageInfo],
+    ),
+    "_std_dylib": attr.label(
+        default = Label("//rules/bazel/private:std_dylib"),
+        providers = [StdDylibInfo],
+    ),
+}
+
+def find_dylibs(ctx):
+    """Finds what a target may be linked with dynamically.
+
+    Args:
+        ctx: The context of a rule with DYLIB_ATTRS.
+
+    Returns:
+        A struct of `prefer_dynamic` (bool), `dylibs` and `manifests` (depsets of File), `std` (the StdDylibInfo); None if
+        everything is to be linked statically.
+    """
+    preferred = ctx.attr.prefer_dynamic
+    if preferred == 0 or (preferred == -1 and not ctx.attr._linkage[LinkageInfo].prefer_dynamic):
+        return None
+    return struct(
+        dylibs = depset(transitive = [dep[DylibInfo].dylibs for dep in ctx.attr.dylibs]),
+        manifests = depset(transitive = [dep[DylibInfo].manifests for dep in ctx.attr.dylibs]),
+        prefer_dynamic = True,
+        std = ctx.attr._std_dylib[StdDylibInfo],
+    )
+
+def link_dylibs_into(ctx, dylibs, directory):
+    """Makes links to all dylibs in one folder, where a program finds them by a run path that is right in every place.
+
+    Args:
+        ctx: The rule's context.
+        dylibs: What `find_dylibs` returned; may be None.
+        directory: The folder, relative to the package.
+
+    Returns:
+        A list of File.
+    """
+    if not dylibs:
+        return []
+    links = []
+    for file in dylibs.dylibs.to_list() + ([dylibs.std.dylib] if dylibs.std.dylib else []):
+        link = ctx.actions.declare_file("{}/{}".format(directory, file.basename))
+        ctx.actions.symlink(output = link, target_file = file)
+        links.append(link)
+    return links
