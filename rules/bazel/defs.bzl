@@ -4,7 +4,8 @@ They take the place of their namesakes in `@rules_rust//rust:defs.bzl`, attribut
 
     load("@splitlink//rules/bazel:defs.bzl", "rust_binary", "rust_library", "rust_test")
 
-`rust_dylib` links a dylib from a `rust_library` that is compiled anyway.
+`rust_dylib` links a dylib from a `rust_library` that is compiled anyway. `rust_multi_crate_type` compiles a crate once for several
+artifacts.
 
 `split_binary`, `split_test`, `split_library` and `split_proc_macro` do the same for a rules_rust target that exists already.
 """
@@ -16,6 +17,7 @@ load(
 )
 load("//rules/bazel/private:rust_binary.bzl", _rust_binary = "rust_binary")
 load("//rules/bazel/private:rust_dylib.bzl", _rust_dylib = "rust_dylib")
+load("//rules/bazel/private:rust_multi_crate_type.bzl", _rust_multi_crate_type = "rust_multi_crate_type")
 load("//rules/bazel/private:rust_proc_macro.bzl", _rust_proc_macro = "rust_proc_macro")
 load("//rules/bazel/private:rust_shared_library.bzl", _rust_shared_library = "rust_shared_library")
 load("//rules/bazel/private:rust_static_library.bzl", _rust_static_library = "rust_static_library")
@@ -31,6 +33,7 @@ load(
 
 rust_binary = _rust_binary
 rust_dylib = _rust_dylib
+rust_multi_crate_type = _rust_multi_crate_type
 rust_proc_macro = _rust_proc_macro
 rust_shared_library = _rust_shared_library
 rust_static_library = _rust_static_library

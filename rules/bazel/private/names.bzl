@@ -6,6 +6,9 @@ INNER_SUFFIX = ".rules_rust"
 # Marks a target that stands for the dylib of the one library that it depends on.
 DYLIB_TAG = "splitlink-dylib"
 
+# What precedes the crate types, joined by commas, in a tag of a target that is compiled for several.
+CRATE_TYPES_TAG_PREFIX = "splitlink-crate-types="
+
 def public_name(name):
     """Gives the name by which a user knows a target.
 

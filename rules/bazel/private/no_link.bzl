@@ -3,7 +3,7 @@
 load(":arguments.bzl", "add_dependencies", "file_count", "new_arguments")
 load(":toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 
-def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_name, dylib_of = None):
+def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_name, dylib_of = None, crate_types = ""):
     """Declares the action that compiles a crate and writes down how it is linked.
 
     Args:
@@ -16,6 +16,7 @@ def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_n
         directory: The folder for the outputs, relative to the package.
         display_name: What progress messages call the crate.
         dylib_of: The metadata (File) of the library whose dylib is planned, in place of the crate. Default: none.
+        crate_types: The crate types to compile for, joined by commas. Default: empty, for rules_rust's own.
 
     Returns:
         A tuple of the link plan (File) and the modules (a directory File).
@@ -29,6 +30,8 @@ def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_n
     add_dependencies(args, deps)
     if dylib_of:
         args.add("--dylib-of", dylib_of)
+    if crate_types:
+        args.add("--crate-types", crate_types)
     ctx.actions.run(
         executable = tool,
         arguments = ["no-link", args, "--"] + action.args,

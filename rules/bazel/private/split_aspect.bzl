@@ -5,7 +5,7 @@ load(":crate_set.bzl", "crate_set")
 load(":library_actions.bzl", "declare_library")
 load(":link_inputs.bzl", "part_inputs")
 load(":link_only.bzl", "declare_link_only", "new_link")
-load(":names.bzl", "DYLIB_TAG", "public_label", "public_name")
+load(":names.bzl", "CRATE_TYPES_TAG_PREFIX", "DYLIB_TAG", "public_label", "public_name")
 load(":no_link.bzl", "declare_no_link")
 load(":providers.bzl", "SplitInfo")
 load(":rustc_action.bzl", "crate_info_of", "find_rustc_action")
@@ -121,6 +121,11 @@ def _split_linked(target, ctx, tools, crate, found, deps, known, directory, disp
         library = _targets(ctx, "deps")[0][SplitInfo].library
         if not library:
             fail("{} is no Rust library that the split builds, so it has no dylib".format(public_label(_targets(ctx, "deps")[0].label)))
+    crate_types = [
+        tag.removeprefix(CRATE_TYPES_TAG_PREFIX)
+        for tag in ctx.rule.attr.tags
+        if tag.startswith(CRATE_TYPES_TAG_PREFIX)
+    ]
     plan, modules = declare_no_link(
         ctx,
         tools.tool,
@@ -130,6 +135,7 @@ def _split_linked(target, ctx, tools, crate, found, deps, known, directory, disp
         deps,
         directory,
         display_name,
+        crate_types = crate_types[0] if crate_types else "",
         dylib_of = library.rmeta if library else None,
     )
     link = new_link(

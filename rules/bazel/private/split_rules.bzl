@@ -39,11 +39,13 @@ def _link(ctx, split, toolchains, output):
     dylibs = find_dylibs(ctx)
     directory = ctx.label.name + ".splitlink/dylibs"
     report = ctx.actions.declare_file(ctx.label.name + ".splitlink/report.json")
+    compiled = ctx.attr.compiled[SplitInfo].link if ctx.attr.compiled else split.link
     declare_link_only(
         ctx,
         toolchains.tool,
-        split.link,
+        compiled,
         output,
+        crate_type = ctx.attr.crate_type,
         report = report,
         dylibs = dylibs,
         dylib_directory = directory,
@@ -100,7 +102,7 @@ def _library_impl(ctx):
         files = depset([artifact])
         providers = forward_split(ctx, target, split, toolchains.cc, artifact, None)
     elif split.link:
-        artifact = ctx.actions.declare_file("{}.splitlink/{}".format(ctx.label.name, crate.output.basename))
+        artifact = ctx.actions.declare_file("{}.splitlink/{}".format(ctx.label.name, ctx.attr.out or crate.output.basename))
         linked = _link(ctx, split, toolchains, artifact)
         runtime_files = linked.runtime_files
         files = depset([artifact])
@@ -155,13 +157,21 @@ _COMMON_ATTRS = {
     ),
 }
 
-_EXECUTABLE_ATTRS = _COMMON_ATTRS | DYLIB_ATTRS | {
+_LINKED_ATTRS = _COMMON_ATTRS | DYLIB_ATTRS | {
+    "compiled": attr.label(
+        doc = "The target whose compilation, for several crate types, serves this one as well. Default: `target` itself.",
+        aspects = [split_aspect],
+    ),
+    "crate_type": attr.string(
+        doc = "Which of the crate types of `compiled` this is. Default: the only one of `target`.",
+        values = ["", "bin", "cdylib", "dylib", "staticlib"],
+    ),
     "out": attr.string(
-        doc = "The file name of the program. Default: the target's name.",
+        doc = "The file name of the artifact. Default: of a program the target's name, else as rules_rust names it.",
     ),
 }
 
-_TEST_ATTRS = _EXECUTABLE_ATTRS | {
+_TEST_ATTRS = _LINKED_ATTRS | {
     # Bazel's coverage runner looks for these two under these names.
     "_collect_cc_coverage": attr.label(
         default = Label("@rules_rust//util/collect_coverage"),
@@ -180,7 +190,7 @@ split_binary = rule(
     doc = """Builds an existing `rust_binary` through the split, as a program of this target's name.
 
 Use it for a target that one does not own; for one's own, `rust_binary` of this file does both in one.""",
-    attrs = _EXECUTABLE_ATTRS,
+    attrs = _LINKED_ATTRS,
     cfg = platform_transition,
     executable = True,
     fragments = ["cpp"],
@@ -213,7 +223,7 @@ def _library_rule(doc, provides, attrs):
 split_library = _library_rule(
     "Builds an existing `rust_shared_library` or `rust_static_library` through the split.",
     [CcInfo, DefaultInfo, rust_common.test_crate_info],
-    _COMMON_ATTRS | DYLIB_ATTRS,
+    _LINKED_ATTRS,
 )
 
 split_proc_macro = _library_rule(

@@ -8,6 +8,7 @@ use crate::metadata::Dependencies;
 use crate::no_link::{self, Outputs};
 use crate::{capture, codegen, metadata, response_file, std_manifest};
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -68,6 +69,11 @@ enum Phase {
         /// [default: none]
         #[arg(long, value_name = "RMETA")]
         dylib_of: Option<PathBuf>,
+        /// Compile the crate for these crate types, each of which link-only can then link: cdylib, dylib, staticlib. Linker
+        /// arguments of the command that say what kind of file to make (`-Clink-arg=-shared`) are left out then. [default: those
+        /// of the command]
+        #[arg(long, value_name = "TYPE,...", value_delimiter = ',', conflicts_with = "dylib_of", value_parser = PossibleValuesParser::new(CRATE_TYPES))]
+        crate_types: Vec<String>,
         #[command(flatten)]
         dependencies: Dependencies,
         /// The original command: rustc and its arguments, or a wrapper with a `--` of its own before them
@@ -148,8 +154,8 @@ fn run(args: &[String]) -> Result<()> {
         Phase::Codegen { output, published_metadata, dependencies, command } => {
             codegen::run(&output, &published_metadata, &dependencies, &forwarded, &command)
         }
-        Phase::NoLink { plan, modules, dylib_of, dependencies, command } => {
-            let outputs = Outputs { plan: &plan, modules: &modules, dylib_of: dylib_of.as_deref() };
+        Phase::NoLink { plan, modules, dylib_of, crate_types, dependencies, command } => {
+            let outputs = Outputs { plan: &plan, modules: &modules, dylib_of: dylib_of.as_deref(), crate_types: &crate_types };
             no_link::run(&outputs, &dependencies, &forwarded, &command)
         }
         Phase::LinkOnly { inputs, outputs } => link_only::run(&inputs, &outputs),

@@ -31,6 +31,8 @@ pub struct Outputs<'a> {
     pub modules: &'a Path,
     /// The metadata of the library crate whose dylib is planned; the command then only says for what target and how.
     pub dylib_of: Option<&'a Path>,
+    /// The crate types in place of the command's; none for these.
+    pub crate_types: &'a [String],
 }
 
 /// Runs the phase: writes the plan to `plan` and the modules into the folder `modules`.
@@ -38,7 +40,7 @@ pub struct Outputs<'a> {
 /// # Errors
 /// rustc's own; that its linker call is not understood; that an output cannot be written.
 pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[String], command: &[String]) -> Result<()> {
-    let Outputs { plan, modules, dylib_of } = *outputs;
+    let Outputs { plan, modules, dylib_of, crate_types } = *outputs;
     let (program, mut args) = match Given::parse(command)? {
         Given::Wrapper { wrapper, wrapped } => return command::run_wrapped(&wrapper, own_args, &wrapped),
         Given::Rustc { program, args } => (program, args),
@@ -46,6 +48,14 @@ pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[Strin
     if let Some(library) = dylib_of {
         let dir = Asked::from(&args).dir;
         dylib_of::ask_for(&mut args, &crates::identity(library)?, &dir);
+    }
+    if !crate_types.is_empty() {
+        args.remove("crate-type", |_| true);
+        args.push("crate-type", crate_types.join(","));
+        // They were for the command's crate type; rustc gives each its own.
+        args.remove("codegen", |value| {
+            value.split_once('=').is_some_and(|(key, arg)| key.replace('_', "-") == "link-arg" && says_what_to_link(arg))
+        });
     }
     let crate_types = args.crate_types();
     refuse_unsupported(&args, &crate_types)?;
@@ -65,8 +75,9 @@ pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[Strin
     metadata::forget_outputs(&mut args);
     let out = scratch.subdir("out")?;
     match &asked.file_name {
-        Some(name) => args.push("emit", format!("link={}", out.join(name).display())),
-        None => args.push("emit", "link"),
+        // With several crate types rustc names each artifact after the crate.
+        Some(name) if crate_types.len() == 1 => args.push("emit", format!("link={}", out.join(name).display())),
+        _ => args.push("emit", "link"),
     }
     args.push("out-dir", out.to_string_lossy());
     let link_args = link_args(&args);
@@ -117,6 +128,11 @@ pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[Strin
     publish_modules(&files, modules)?;
     let text = LinkPlan { version: VERSION, crate_name: asked.crate_name, crates, unlinked, prefer_dynamic, links }.to_text();
     scratch::publish_bytes(&scratch, text.as_bytes(), plan)
+}
+
+/// Whether a linker argument says what kind of file to make.
+fn says_what_to_link(arg: &str) -> bool {
+    matches!(arg, "-shared" | "-pie" | "-no-pie" | "-static-pie" | "-static")
 }
 
 /// What the command says of its output.
