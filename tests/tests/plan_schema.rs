@@ -45,6 +45,12 @@ fn plans(project: &Project) -> Result<Vec<(&'static str, Value)>> {
         is_whole(&plan, &project.dir.join("out/modules")).context(name)?;
         plans.push((name, plan));
     }
+    let _ = fs::remove_dir_all(project.dir.join("out/modules"));
+    let options = "no-link --dylib-of out/libdep-1.rmeta --plan out/plan.json --modules out/modules --metadata out/libdep-1.rmeta";
+    good(&project.compile(options, &dep)?)?;
+    let plan = serde_json::from_slice(&project.read("out/plan.json")?)?;
+    is_whole(&plan, &project.dir.join("out/modules")).context("dylib of a library")?;
+    plans.push(("dylib of a library", plan));
     Ok(plans)
 }
 
@@ -59,8 +65,13 @@ fn is_whole(plan: &Value, modules: &Path) -> Result<()> {
         items(plan).filter(|item| of.is_empty() || item["kind"] == of).filter_map(|item| item[field].as_str()).collect()
     };
     let listed: BTreeSet<&str> = plan["crates"].as_array().into_iter().flatten().filter_map(|c| c["id"].as_str()).collect();
-    ensure!(all("id", "crate") == listed, "listed are {listed:?}, linked {:?}", all("id", "crate"));
-    ensure!(all("id", "bundled-library").is_subset(&listed));
+    let linked: BTreeSet<&str> = all("id", "crate").union(&all("id", "whole-crate")).copied().collect();
+    ensure!(linked == listed, "listed are {listed:?}, linked {linked:?}");
+    for kind in ["bundled-library", "crate-metadata"] {
+        ensure!(all("id", kind).is_subset(&listed), "{kind}: {:?}", all("id", kind));
+    }
+    let unlinked: BTreeSet<&str> = plan["unlinked"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    ensure!(unlinked.is_disjoint(&listed), "listed are {listed:?}, unlinked {unlinked:?}");
     let mut there = BTreeSet::new();
     files_below(modules, "", &mut there)?;
     let named: BTreeSet<String> = all("file", "").into_iter().map(str::to_owned).collect();
@@ -99,7 +110,7 @@ fn the_schema_refuses_what_is_no_plan() -> Outcome {
     let schema = of_link_plans()?;
     let stamp = "0123456789abcdef0123456789abcdef";
     let plan = json!({
-        "version": 1, "crate_name": "app", "crates": [{"id": "dep-1", "stamp": stamp}],
+        "version": 2, "crate_name": "app", "crates": [{"id": "dep-1", "stamp": stamp}], "unlinked": ["macros-1"], "prefer_dynamic": false,
         "links": [
             {"crate_type": "bin", "file_name": "app", "output_dir": "", "linker": "cc", "line": [
                 {"kind": "module", "file": "a.o"}, {"kind": "crate", "id": "dep-1"}, {"kind": "output"}]},
@@ -108,13 +119,16 @@ fn the_schema_refuses_what_is_no_plan() -> Outcome {
     });
     validate(&schema, &plan)?;
     let table = [
-        ("/version", json!(2)),
-        ("/version", json!("1")),
+        ("/version", json!(1)),
+        ("/version", json!("2")),
         ("/crate_name", json!("")),
         ("/crates", json!({})),
         ("/crates/0/id", json!("a/b")),
         ("/crates/0/stamp", json!("12")),
         ("/crates/0/stamp", json!(stamp.to_uppercase())),
+        ("/unlinked", json!(null)),
+        ("/unlinked/0", json!("a/b")),
+        ("/prefer_dynamic", json!("no")),
         ("/links", json!([])),
         ("/links/0/crate_type", json!("rlib")),
         ("/links/0/crate_type", json!("staticlib")),
@@ -126,11 +140,14 @@ fn the_schema_refuses_what_is_no_plan() -> Outcome {
         ("/links/0/line/0", json!({"kind": "module", "file": "a.o", "more": 1})),
         ("/links/0/line/0", json!({"kind": "archived-library", "name": "z", "verbatim": false})),
         ("/links/0/line/1", json!({"kind": "bundled-library", "id": "dep-1", "member": "libz.a"})),
+        ("/links/0/line/1", json!({"kind": "whole-crate"})),
+        ("/links/1/line/0", json!({"kind": "whole-crate", "id": "dep-1"})),
+        ("/links/1/line/0", json!({"kind": "crate-metadata", "id": "dep-1"})),
         ("/links/1/crate_type", json!("cdylib")),
         ("/links/1/line/0", json!({"kind": "symbols-object", "file": "a.o"})),
         ("/links/1/line/0", json!({"kind": "output"})),
         ("/links/1", json!({"crate_type": "staticlib", "file_name": "a", "output_dir": "", "linker": "cc", "line": []})),
-        ("", json!({"version": 1})),
+        ("", json!({"version": 2})),
     ];
     for (at, value) in table {
         let mut broken = plan.clone();

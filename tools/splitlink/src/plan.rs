@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Component, Path};
 
@@ -222,12 +223,27 @@ impl LinkPlan {
         if let Some(outside) = plan.files().find(|file| !is_inside(file)) {
             bail!("it names the file `{outside}`, which is not below the folder it should be in\n  {again}");
         }
+        // Of a crate that is not listed nothing would say which build it must be.
+        let listed: HashSet<&str> = plan.crates.iter().map(|listed| listed.id.as_str()).collect();
+        if let Some(unlisted) = plan.linked_crates().find(|id| !listed.contains(id)) {
+            bail!("it links the crate `{unlisted}` without listing it\n  {again}");
+        }
         Ok(plan)
     }
 
     /// Every file that is named relative to a folder of its own kind.
     fn files(&self) -> impl Iterator<Item = &str> {
         self.links.iter().flat_map(|link| std::iter::once(link.file_name.as_str()).chain(link.line.iter().filter_map(Item::file)))
+    }
+
+    /// The build's crates that its lines link, as often as they do.
+    fn linked_crates(&self) -> impl Iterator<Item = &str> {
+        self.links.iter().flat_map(|link| &link.line).filter_map(|item| match item {
+            Item::Crate { id } | Item::WholeCrate { id } | Item::CrateMetadata { id } | Item::BundledLibrary { id, .. } => {
+                Some(id.as_str())
+            }
+            _ => None,
+        })
     }
 
     /// The plan as text: indented JSON, the same for the same plan.
@@ -273,7 +289,7 @@ mod tests {
             let link = format!(r#""crate_type": "bin", "output_dir": "", "linker": "cc", "file_name": "{file_name}""#);
             let line = format!(r#"[{{"kind": "crate", "id": "../a"}}, {{"kind": "module", "file": "{file}"}}]"#);
             LinkPlan::parse(&format!(
-                r#"{{"version": 2, "crate_name": "a", "crates": [], "unlinked": [], "prefer_dynamic": false, "links": [{{{link}, "line": {line}}}]}}"#
+                r#"{{"version": 2, "crate_name": "a", "crates": [{{"id": "../a", "stamp": ""}}], "unlinked": [], "prefer_dynamic": false, "links": [{{{link}, "line": {line}}}]}}"#
             ))
         };
         assert!(plan("app", "bin/a.o").is_ok());
