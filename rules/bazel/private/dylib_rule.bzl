@@ -1,6 +1,6 @@
 """The rule that links a library crate's dylib."""
 
-load(":dylibs.bzl", "DYLIB_ATTRS", "DylibInfo", "find_dylibs", "link_dylibs_into")
+load(":dylibs.bzl", "DYLIB_ATTRS", "DylibInfo", "dylib_directories", "find_dylibs", "link_dylibs_into")
 load(":link_only.bzl", "declare_link_only")
 load(":names.bzl", "public_label")
 load(":providers.bzl", "SplitInfo")
@@ -31,7 +31,7 @@ def _dylib_of_target_impl(ctx):
         report = report,
         manifest = manifest,
         dylibs = dylibs,
-        dylib_directory = directory,
+        dylib_directories = dylib_directories(ctx, directory),
     )
     runtime_files = link_dylibs_into(ctx, dylibs, directory)
     return [

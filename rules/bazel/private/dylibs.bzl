@@ -53,6 +53,27 @@ def find_dylibs(ctx):
         std = ctx.attr._std_dylib[StdDylibInfo],
     )
 
+def dylib_directories(ctx, directory, in_solib = False):
+    """Says where an artifact finds its dylibs when it runs.
+
+    Args:
+        ctx: The rule's context.
+        directory: The folder, relative to the package, that holds links to them.
+        in_solib: Whether C and C++ targets load the artifact, which they do through a link of their own.
+
+    Returns:
+        A list for `declare_link_only`.
+    """
+    package = [part for part in (ctx.label.package, directory) if part]
+    built = "/".join([part for part in [ctx.label.workspace_root] + package if part])
+    directories = [ctx.bin_dir.path + "/" + built]
+    if in_solib:
+        # That link is in _solib_<cpu>/<library>/, next to the packages where things are built and in runfiles.
+        directories.append("$ORIGIN/../../" + built)
+        if ctx.label.repo_name:
+            directories.append("$ORIGIN/../../../" + "/".join([ctx.label.repo_name] + package))
+    return directories
+
 def link_dylibs_into(ctx, dylibs, directory):
     """Makes links to all dylibs in one folder, where a program finds them by a run path that is right in every place.
 

@@ -28,7 +28,7 @@ def new_link(plan, modules, inputs, rlibs, sysroot, env, description):
         sysroot = sysroot,
     )
 
-def declare_link_only(ctx, tool, link, output, crate_type = None, report = None, manifest = None, dylibs = None, dylib_directory = None):
+def declare_link_only(ctx, tool, link, output, crate_type = None, report = None, manifest = None, dylibs = None, dylib_directories = []):
     """Declares the action that links a crate.
 
     Args:
@@ -40,7 +40,7 @@ def declare_link_only(ctx, tool, link, output, crate_type = None, report = None,
         report: The link report to write (File). Default: none.
         manifest: The manifest that is written beside a dylib (File). Default: none.
         dylibs: What `find_dylibs` returned. Default: None, for a static link.
-        dylib_directory: The folder, relative to the package, where the artifact finds its dylibs. Default: none.
+        dylib_directories: Where the artifact finds its dylibs: folders, or run paths that begin with `$ORIGIN`. Default: none.
     """
     args = new_arguments(ctx)
     args.add("--plan", link.plan)
@@ -56,7 +56,7 @@ def declare_link_only(ctx, tool, link, output, crate_type = None, report = None,
         if dylibs.std.manifest:
             args.add("--std-manifest", dylibs.std.manifest)
             inputs.append(dylibs.std.manifest)
-        args.add("--dylib-dir", "/".join([part for part in (ctx.bin_dir.path, ctx.label.workspace_root, ctx.label.package, dylib_directory) if part]))
+        args.add_all(dylib_directories, before_each = "--dylib-dir")
     if report:
         args.add("--report", report)
     if crate_type:

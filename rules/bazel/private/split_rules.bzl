@@ -2,7 +2,7 @@
 
 load("@rules_cc//cc/common:cc_info.bzl", "CcInfo")
 load("@rules_rust//rust:defs.bzl", "rust_common")
-load(":dylibs.bzl", "DYLIB_ATTRS", "find_dylibs", "link_dylibs_into")
+load(":dylibs.bzl", "DYLIB_ATTRS", "dylib_directories", "find_dylibs", "link_dylibs_into")
 load(":forward.bzl", "forward_instrumented_files", "forward_runfiles", "forward_split", "forward_unsplit")
 load(":link_only.bzl", "declare_link_only")
 load(":names.bzl", "public_label")
@@ -48,7 +48,7 @@ def _link(ctx, split, toolchains, output):
         crate_type = ctx.attr.crate_type,
         report = report,
         dylibs = dylibs,
-        dylib_directory = directory,
+        dylib_directories = dylib_directories(ctx, directory, in_solib = CcInfo in ctx.attr.target),
     )
     return struct(report = report, runtime_files = link_dylibs_into(ctx, dylibs, directory))
 

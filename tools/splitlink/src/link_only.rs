@@ -48,10 +48,10 @@ pub struct Inputs {
     /// Prefer dylibs to rlibs, as `-Cprefer-dynamic` does. [default: as no-link's command said]
     #[arg(long)]
     pub prefer_dynamic: bool,
-    /// The folder where the artifact finds its Rust dylibs when it runs; its run path is made relative to the artifact.
-    /// [default: where each dylib is now]
-    #[arg(long, value_name = "DIR")]
-    pub dylib_dir: Option<PathBuf>,
+    /// A folder where the artifact finds its Rust dylibs when it runs, from which its run path is made; or a run path, which begins
+    /// with `$ORIGIN`, the artifact's own folder. [default: where each dylib is now]
+    #[arg(long = "dylib-dir", value_name = "DIR")]
+    pub dylib_dirs: Vec<PathBuf>,
     /// The folder that holds lib/rustlib/<target>/lib. [default: none, which serves only crates without a standard library]
     #[arg(long, value_name = "DIR")]
     pub sysroot: Option<PathBuf>,
@@ -263,11 +263,18 @@ impl Linking<'_> {
     /// Run paths by which the artifact, at `output`, finds its Rust dylibs.
     fn run_paths_to_dylibs(&self, output: &Path) -> Result<Vec<String>> {
         let to = output.parent().unwrap_or(Path::new(""));
-        let mut paths = Vec::new();
+        let mut dirs = Vec::new();
         for id in self.decision.of(Linkage::Dynamic) {
             let dylib = self.dylib(id)?;
-            let dir = self.inputs.dylib_dir.as_deref().or(dylib.parent()).unwrap_or(Path::new(""));
-            let path = run_path::from_origin(dir, to);
+            dirs.push(dylib.parent().unwrap_or(Path::new("")).to_owned());
+        }
+        if !dirs.is_empty() && !self.inputs.dylib_dirs.is_empty() {
+            dirs.clone_from(&self.inputs.dylib_dirs);
+        }
+        let mut paths: Vec<String> = Vec::new();
+        for dir in &dirs {
+            let text = dir.to_string_lossy();
+            let path = if run_path::is_run_path(&text) { text.into_owned() } else { run_path::from_origin(dir, to) };
             if !paths.contains(&path) {
                 paths.push(path);
             }
