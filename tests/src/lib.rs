@@ -1,4 +1,5 @@
 //! Helpers shared by the tests of this package.
+pub mod formats_graph;
 pub mod measure;
 pub mod real_programs;
 pub mod rustc_fixture;

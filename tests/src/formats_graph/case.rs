@@ -1,0 +1,194 @@
+//! The cases: a graph, the forms of its inner crates, the linked crate's type, and where dylibs are preferred.
+//!
+//! All of them are every graph of [`SHAPES`] × every assignment of [`Form`]s to its inner crates × [`CRATE_TYPES`] × [`PREFERENCES`].
+
+use std::fmt;
+
+/// A crate graph.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// What it is called.
+    pub name: &'static str,
+    /// The inner crates, dependencies first: each with the crates it depends on, by place.
+    pub inner: &'static [&'static [usize]],
+    /// What the linked crate depends on.
+    pub top: &'static [usize],
+}
+
+impl Shape {
+    /// The crates at `places` and everything below them, dependencies first.
+    pub fn below(&self, places: &[usize]) -> Vec<usize> {
+        let mut found = vec![false; self.inner.len()];
+        let mut todo = places.to_vec();
+        while let Some(place) = todo.pop() {
+            found[place] = true;
+            todo.extend(self.inner[place]);
+        }
+        (0..found.len()).filter(|&place| found[place]).collect()
+    }
+}
+
+/// The graphs, of 2 to 6 crates with the linked one.
+pub const SHAPES: &[Shape] = &[
+    Shape { name: "chain2", inner: &[&[]], top: &[0] },
+    Shape { name: "chain3", inner: &[&[], &[0]], top: &[1] },
+    Shape { name: "pair", inner: &[&[], &[]], top: &[0, 1] },
+    Shape { name: "triangle", inner: &[&[], &[0]], top: &[0, 1] },
+    Shape { name: "chain4", inner: &[&[], &[0], &[1]], top: &[2] },
+    Shape { name: "diamond", inner: &[&[], &[0], &[0]], top: &[1, 2] },
+    Shape { name: "fan", inner: &[&[], &[], &[]], top: &[0, 1, 2] },
+    Shape { name: "kite", inner: &[&[], &[0], &[0], &[1, 2]], top: &[3] },
+    Shape { name: "stalk", inner: &[&[], &[0], &[1], &[1]], top: &[2, 3] },
+    Shape { name: "braid", inner: &[&[], &[0], &[0, 1], &[1]], top: &[2, 3] },
+    Shape { name: "chain6", inner: &[&[], &[0], &[1], &[2], &[3]], top: &[4] },
+    Shape { name: "double-diamond", inner: &[&[], &[0], &[0], &[1, 2], &[1, 2]], top: &[3, 4] },
+    Shape { name: "two-diamonds", inner: &[&[], &[], &[0, 1], &[0, 1], &[1]], top: &[2, 3, 4] },
+];
+
+/// What a crate is offered as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// An rlib.
+    Rlib,
+    /// A Rust dylib.
+    Dylib,
+    /// Both, of one build.
+    Both,
+}
+
+impl Form {
+    /// Every form.
+    pub const ALL: [Self; 3] = [Self::Rlib, Self::Dylib, Self::Both];
+
+    /// Whether there is an rlib.
+    pub fn rlib(self) -> bool {
+        self != Self::Dylib
+    }
+
+    /// Whether there is a dylib.
+    pub fn dylib(self) -> bool {
+        self != Self::Rlib
+    }
+
+    /// rustc's crate types for it.
+    pub fn crate_types(self) -> &'static [&'static str] {
+        match self {
+            Self::Rlib => &["rlib"],
+            Self::Dylib => &["dylib"],
+            Self::Both => &["rlib", "dylib"],
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rlib => "rlib",
+            Self::Dylib => "dylib",
+            Self::Both => "both",
+        })
+    }
+}
+
+/// The crate types that are linked.
+pub const CRATE_TYPES: &[&str] = &["bin", "dylib", "cdylib", "staticlib", "proc-macro"];
+
+/// Where `-Cprefer-dynamic` is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preference {
+    /// For the dylibs of inner crates.
+    pub inner: bool,
+    /// For the linked crate.
+    pub top: bool,
+}
+
+/// Nowhere, everywhere, and for inner dylibs only: with none of them dynamic, each has its own standard library inside.
+pub const PREFERENCES: &[Preference] =
+    &[Preference { inner: false, top: false }, Preference { inner: true, top: true }, Preference { inner: true, top: false }];
+
+/// A case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// The graph.
+    pub shape: &'static Shape,
+    /// The form of each inner crate.
+    pub forms: Vec<Form>,
+    /// The linked crate's type.
+    pub crate_type: &'static str,
+    /// Where dylibs are preferred.
+    pub prefer: Preference,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let forms: Vec<String> = self.forms.iter().map(Form::to_string).collect();
+        let prefer = match (self.prefer.inner, self.prefer.top) {
+            (false, false) => "none",
+            (true, true) => "all",
+            (true, false) => "inner",
+            (false, true) => "top",
+        };
+        write!(f, "{} of {} as {}, dynamic preferred: {prefer}", self.crate_type, self.shape.name, forms.join(" "))
+    }
+}
+
+/// The assignment of forms number `number` to `count` crates.
+fn assignment(count: usize, number: usize) -> Vec<Form> {
+    (0..u32::try_from(count).unwrap_or_default()).map(|place| Form::ALL[number / 3usize.pow(place) % 3]).collect()
+}
+
+/// How many assignments of forms a graph has.
+fn assignments(shape: &Shape) -> usize {
+    shape.inner.iter().fold(1, |count, _| count * Form::ALL.len())
+}
+
+/// The case number `number` of `shape`.
+fn numbered(shape: &'static Shape, number: usize) -> Case {
+    let (number, prefer) = (number / PREFERENCES.len(), PREFERENCES[number % PREFERENCES.len()]);
+    let (number, crate_type) = (number / CRATE_TYPES.len(), CRATE_TYPES[number % CRATE_TYPES.len()]);
+    Case { shape, forms: assignment(shape.inner.len(), number), crate_type, prefer }
+}
+
+/// Every case of `shape`, or `count` of them spread evenly if there are more.
+pub fn spread(shape: &'static Shape, count: usize) -> Vec<Case> {
+    let all = assignments(shape) * CRATE_TYPES.len() * PREFERENCES.len();
+    let count = count.min(all);
+    (0..count).map(|index| numbered(shape, index * all / count)).collect()
+}
+
+/// Every case of every graph.
+pub fn every() -> Vec<Case> {
+    SHAPES.iter().flat_map(|shape| spread(shape, usize::MAX)).collect()
+}
+
+/// Of every graph at most `count` cases, spread evenly.
+pub fn selection(count: usize) -> Vec<Case> {
+    SHAPES.iter().flat_map(|shape| spread(shape, count)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_case_comes_twice_and_a_selection_has_everything_in_it() {
+        let all: HashSet<String> = every().iter().map(Case::to_string).collect();
+        assert_eq!(all.len(), SHAPES.iter().map(|shape| 15 * assignments(shape)).sum::<usize>());
+        let some = selection(67);
+        assert_eq!(some.iter().map(Case::to_string).collect::<HashSet<_>>().len(), some.len());
+        for shape in SHAPES {
+            for crate_type in CRATE_TYPES {
+                for prefer in PREFERENCES {
+                    let of_these = some.iter().filter(|c| c.shape == shape && c.crate_type == *crate_type && c.prefer == *prefer);
+                    assert!(of_these.count() > 0, "no {crate_type} of {} with {prefer:?}", shape.name);
+                }
+            }
+            for place in 0..shape.inner.len() {
+                for form in Form::ALL {
+                    assert!(some.iter().any(|c| c.shape == shape && c.forms[place] == form), "{} {place} {form}", shape.name);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A toolchain, a folder to work in, and the linker that stands in for the real one.
+
+use super::outcome::{Line, Taken, line_of};
+use crate::rustc_fixture::tools::{Toolchain, empty_folder, splitlink, succeed};
+use anyhow::{Context, Result};
+use object::read::archive::ArchiveFile;
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Where a toolchain's cases are built.
+#[derive(Debug)]
+pub struct Lab {
+    /// The toolchain.
+    pub toolchain: &'static Toolchain,
+    /// The folder, which is every command's working folder.
+    pub dir: PathBuf,
+    /// Whether artifacts are really linked, so that they can be run; the linker's arguments are recorded in any case.
+    pub links: bool,
+    path: OsString,
+}
+
+impl Lab {
+    /// A lab in the folder `name` of the workplace.
+    ///
+    /// # Errors
+    /// If the folder cannot be made, or the manifest of the toolchain's standard library.
+    pub fn new(toolchain: &'static Toolchain, name: &str, links: bool) -> Result<Self> {
+        let dir = empty_folder(name)?;
+        let linkers = dir.join("linkers");
+        fs::create_dir_all(&linkers)?;
+        let stand_in = std::env::current_exe()?.ancestors().nth(2).context("no target folder")?.join("stand_in_linker");
+        std::os::unix::fs::symlink(stand_in, linkers.join("cc"))?;
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(linkers).chain(std::env::split_paths(&path)))?;
+        let lab = Self { toolchain, dir, links, path };
+        let mut manifest = lab.splitlink(&["std-manifest", "--output", "std.json"]);
+        manifest.arg("--libdir").arg(lab.libdir()).arg("--rustc").arg(&toolchain.rustc);
+        succeed(&mut manifest)?;
+        Ok(lab)
+    }
+
+    /// The folder of the toolchain's standard library.
+    pub fn libdir(&self) -> PathBuf {
+        self.toolchain.sysroot.join("lib/rustlib").join(&self.toolchain.host).join("lib")
+    }
+
+    /// splitlink with `args`.
+    pub fn splitlink(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(splitlink());
+        command.args(args).current_dir(&self.dir);
+        self.with_linker(command)
+    }
+
+    /// rustc.
+    pub fn rustc(&self) -> Command {
+        self.with_linker(self.toolchain.command(&self.dir))
+    }
+
+    fn with_linker(&self, mut command: Command) -> Command {
+        command.env("PATH", &self.path);
+        if self.links {
+            command.env("STAND_IN_LINKS", "1");
+        }
+        command
+    }
+
+    /// Writes `source` to `path` in the lab's folder.
+    ///
+    /// # Errors
+    /// If that fails.
+    pub fn write(&self, path: &str, source: &str) -> Result<()> {
+        let path = self.dir.join(path);
+        fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
+        fs::write(&path, source).with_context(|| format!("cannot write `{}`", path.display()))
+    }
+
+    /// Makes a folder in the lab's.
+    ///
+    /// # Errors
+    /// If that fails.
+    pub fn make_dir(&self, path: &str) -> Result<()> {
+        fs::create_dir_all(self.dir.join(path)).with_context(|| format!("cannot make `{path}`"))
+    }
+
+    /// The line that the linker recorded in `record`, which [`recording`] named.
+    ///
+    /// # Errors
+    /// If it did not.
+    pub fn recorded(&self, record: &str) -> Result<Line> {
+        let text = fs::read_to_string(self.dir.join(record)).with_context(|| format!("no linker left the record `{record}`"))?;
+        Ok(line_of(&text.lines().map(str::to_owned).collect::<Vec<_>>()))
+    }
+
+    /// The crates whose objects are in the staticlib at `path`, which their names begin with: `unit_a-1.…rcgu.o`.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn archived(&self, path: &str) -> Result<Line> {
+        let data = fs::read(self.dir.join(path)).with_context(|| format!("cannot read `{path}`"))?;
+        let archive = ArchiveFile::parse(&*data)?;
+        let libdir = self.libdir();
+        let mut line = Line::new();
+        for member in archive.members() {
+            let name = String::from_utf8_lossy(member?.name()).into_owned();
+            let id = name.split('.').next().unwrap_or_default().to_owned();
+            // Not what the linked crate itself and native libraries bring.
+            let is_crate = id.ends_with("-1") || libdir.join(format!("lib{id}.rlib")).is_file();
+            let entry = (id, Taken::Rlib);
+            if is_crate && line.last() != Some(&entry) {
+                line.push(entry);
+            }
+        }
+        Ok(line)
+    }
+}
+
+/// `command`, whose linker leaves a record.
+pub fn recording<'a>(command: &'a mut Command, lab: &Lab, record: &str) -> &'a mut Command {
+    command.env("STAND_IN_RECORD", lab.dir.join(record))
+}

@@ -1,0 +1,108 @@
+//! Many cases, on all cores, compared and counted.
+
+use super::case::Case;
+use super::lab::Lab;
+use super::outcome::{Kind, Outcome, difference};
+use super::{reference, split};
+use crate::rustc_fixture::tools::exit_code;
+use anyhow::{Context, Result, ensure};
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a sweep found.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// How many cases were compared. Cases that are refused at the same inner crate in the same forms are one.
+    pub compared: usize,
+    /// Of these, how many both sides refuse, by reason.
+    pub refused: BTreeMap<Kind, usize>,
+    /// By crate type, how many both sides link.
+    pub linked: BTreeMap<&'static str, usize>,
+    /// How many programs were run.
+    pub run: usize,
+    /// The differences.
+    pub differences: Vec<String>,
+    seen: HashSet<String>,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let refused: usize = self.refused.values().sum();
+        let linked: usize = self.linked.values().sum();
+        write!(
+            f,
+            "{} cases compared: {linked} linked by both {:?}, {refused} refused by both {:?}",
+            self.compared, self.linked, self.refused
+        )?;
+        if self.run > 0 {
+            write!(f, ", {} programs run on both sides", self.run)?;
+        }
+        write!(f, ", {} differences", self.differences.len())
+    }
+}
+
+impl Summary {
+    fn add(&mut self, case: &Case, rustcs: &Outcome, ours: &Outcome) {
+        if let Some(refusal) = rustcs.refusal.as_ref().filter(|refusal| refusal.at != "top") {
+            let below: Vec<String> = case.forms.iter().map(ToString::to_string).collect();
+            let place = (0..below.len()).find(|&place| super::source::name(place) == refusal.at).unwrap_or(below.len() - 1);
+            let what = format!("{} {:?} {:?} {}", case.shape.name, &below[..=place], case.prefer.inner, refusal.at);
+            if !self.seen.insert(what) {
+                return;
+            }
+        }
+        self.compared += 1;
+        match (difference(rustcs, ours), &rustcs.refusal) {
+            (Some(what), _) => self.differences.push(format!("{case}: {what}\n  rustc:\n{rustcs}  splitlink:\n{ours}")),
+            (None, Some(refusal)) => *self.refused.entry(refusal.kind).or_default() += 1,
+            (None, None) => *self.linked.entry(case.crate_type).or_default() += 1,
+        }
+    }
+}
+
+/// Compares `cases`; programs are run too if the lab links.
+///
+/// # Errors
+/// If a case cannot be judged.
+pub fn sweep(lab: &Lab, cases: &[Case]) -> Result<Summary> {
+    let summary = Mutex::new(Summary::default());
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<()> {
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
+            let rustcs = reference::outcome(lab, case).with_context(|| format!("rustc, {case}"))?;
+            let ours = split::outcome(lab, case).with_context(|| format!("splitlink, {case}"))?;
+            let runs = lab.links && case.crate_type == "bin" && rustcs.refusal.is_none() && ours.refusal.is_none();
+            if runs {
+                run_both(lab, case).with_context(|| format!("running the {case}"))?;
+            }
+            let mut summary = summary.lock().expect("no worker panics");
+            summary.add(case, &rustcs, &ours);
+            summary.run += usize::from(runs);
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("no worker panics"))
+    })?;
+    Ok(summary.into_inner().expect("no worker panics"))
+}
+
+/// Runs the program of each side. rustc's finds its dylibs through the environment; splitlink's by its own run path.
+fn run_both(lab: &Lab, case: &Case) -> Result<()> {
+    let program = |side: &str| lab.dir.join(side).join(reference::top_folder(case)).join("top");
+    let dirs = reference::dylib_folders(case).into_iter().map(|dir| lab.dir.join(dir)).chain([lab.libdir()]);
+    let mut reference = Command::new(program("reference"));
+    let rustcs = reference.env("LD_LIBRARY_PATH", std::env::join_paths(dirs)?).output()?;
+    let ours = Command::new(program("split")).env_remove("LD_LIBRARY_PATH").output()?;
+    ensure!(rustcs.status.success(), "rustc's ends with {}: {}", exit_code(&rustcs), String::from_utf8_lossy(&rustcs.stderr));
+    ensure!(ours.status.success(), "splitlink's ends with {}: {}", exit_code(&ours), String::from_utf8_lossy(&ours.stderr));
+    let [rustcs, ours] = [rustcs, ours].map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    ensure!(rustcs.contains("unit_a0"), "rustc's prints nothing of the crates below: {rustcs}");
+    ensure!(rustcs == ours, "they print different things\nrustc's: {rustcs}\nsplitlink's: {ours}");
+    Ok(())
+}

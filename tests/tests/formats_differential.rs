@@ -1,0 +1,52 @@
+//! Dependency formats against rustc: small crate graphs, every form of the inner crates, every linked crate type. rustc builds and
+//! links each; splitlink, which compiled each crate once, links from the same forms; both take the same crates in the same forms,
+//! or refuse for the same reason. What is linked really is run.
+//!
+//! `cargo test` runs an even selection; `SPLITLINK_ALL_FORMATS=1 cargo test -p splitlink-tests --test formats_differential` runs
+//! every case of [`splitlink_tests::formats_graph::case`].
+
+use anyhow::{Result, ensure};
+use splitlink_tests::formats_graph::case::{self, Case};
+use splitlink_tests::formats_graph::lab::Lab;
+use splitlink_tests::formats_graph::sweep::{Summary, sweep};
+use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain};
+use std::io::Write;
+use std::time::Instant;
+
+/// Fewer compared cases than this with the stable toolchain are a failure, as is any difference.
+const FEWEST: usize = 500;
+
+fn wants_all() -> bool {
+    std::env::var_os("SPLITLINK_ALL_FORMATS").is_some_and(|value| value != "0")
+}
+
+/// Compares the cases and says how many there were; libtest hides what passing tests print through `println!`, but not this.
+fn compare(toolchain: &'static Toolchain, what: &str, cases: &[Case], links: bool) -> Result<Summary> {
+    let start = Instant::now();
+    let lab = Lab::new(toolchain, &format!("{}-{what}", toolchain.name), links)?;
+    let summary = sweep(&lab, cases)?;
+    let _ = writeln!(std::io::stderr(), "formats, {what}, {}: {summary}, in {:.0?}", toolchain.name, start.elapsed());
+    let shown: Vec<&str> = summary.differences.iter().map(String::as_str).take(20).collect();
+    ensure!(shown.is_empty(), "{} differences, of which the first are:\n{}", summary.differences.len(), shown.join("\n"));
+    std::fs::remove_dir_all(&lab.dir)?;
+    Ok(summary)
+}
+
+#[test]
+fn formats_are_rustcs_stable() -> Result<(), Failure> {
+    let cases = if wants_all() { case::every() } else { case::selection(67) };
+    let summary = compare(Toolchain::stable(), "formats", &cases, false)?;
+    ensure(summary.compared >= FEWEST, || format!("only {} cases were compared; {FEWEST} are wanted", summary.compared))
+}
+
+#[test]
+fn formats_are_rustcs_nightly() -> Result<(), Failure> {
+    let Some(nightly) = Toolchain::nightly() else { return Ok(()) };
+    let cases = if wants_all() { case::every() } else { case::selection(15) };
+    compare(nightly, "formats", &cases, false)?;
+    Ok(())
+}
+
+fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(anyhow::anyhow!(message()).into()) }
+}
