@@ -34,7 +34,7 @@ fn compare(toolchain: &'static Toolchain, what: &str, cases: &[Case], links: boo
 
 #[test]
 fn formats_are_rustcs_stable() -> Result<(), Failure> {
-    let cases = if wants_all() { case::every() } else { case::selection(67) };
+    let cases = if wants_all() { case::every() } else { case::selection(50) };
     let summary = compare(Toolchain::stable(), "formats", &cases, false)?;
     ensure(summary.compared >= FEWEST, || format!("only {} cases were compared; {FEWEST} are wanted", summary.compared))
 }
@@ -42,9 +42,29 @@ fn formats_are_rustcs_stable() -> Result<(), Failure> {
 #[test]
 fn formats_are_rustcs_nightly() -> Result<(), Failure> {
     let Some(nightly) = Toolchain::nightly() else { return Ok(()) };
-    let cases = if wants_all() { case::every() } else { case::selection(15) };
+    let cases = if wants_all() { case::every() } else { case::selection(20) };
     compare(nightly, "formats", &cases, false)?;
     Ok(())
+}
+
+#[test]
+fn artifacts_are_alike_stable() -> Result<(), Failure> {
+    artifacts_are_alike(Toolchain::stable(), if wants_all() { 60 } else { 4 })
+}
+
+#[test]
+fn artifacts_are_alike_nightly() -> Result<(), Failure> {
+    Toolchain::nightly().map_or(Ok(()), |nightly| artifacts_are_alike(nightly, if wants_all() { 60 } else { 1 }))
+}
+
+/// Links `count` programs of each graph really, on both sides, and runs them; and about as many libraries, of which the loader is
+/// told the same.
+fn artifacts_are_alike(toolchain: &'static Toolchain, count: usize) -> Result<(), Failure> {
+    let libraries = ["cdylib", "dylib", "proc-macro"].iter().flat_map(|crate_type| case::linkable(crate_type, count.div_ceil(4)));
+    let cases: Vec<Case> = case::linkable("bin", count).into_iter().chain(libraries).collect();
+    let summary = compare(toolchain, "artifacts", &cases, true)?;
+    let enough = case::SHAPES.len() * count.min(6) / 2;
+    ensure(summary.run >= enough, || format!("only {} programs were run; {enough} are wanted", summary.run))
 }
 
 fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<(), Failure> {

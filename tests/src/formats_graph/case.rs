@@ -142,18 +142,18 @@ fn assignments(shape: &Shape) -> usize {
     shape.inner.iter().fold(1, |count, _| count * Form::ALL.len())
 }
 
-/// The case number `number` of `shape`.
-fn numbered(shape: &'static Shape, number: usize) -> Case {
-    let (number, prefer) = (number / PREFERENCES.len(), PREFERENCES[number % PREFERENCES.len()]);
-    let (number, crate_type) = (number / CRATE_TYPES.len(), CRATE_TYPES[number % CRATE_TYPES.len()]);
-    Case { shape, forms: assignment(shape.inner.len(), number), crate_type, prefer }
-}
-
-/// Every case of `shape`, or `count` of them spread evenly if there are more.
+/// Every case of `shape`, or `count` of them if there are more: the assignments of forms spread evenly, with every crate type and
+/// preference in turn.
 pub fn spread(shape: &'static Shape, count: usize) -> Vec<Case> {
-    let all = assignments(shape) * CRATE_TYPES.len() * PREFERENCES.len();
-    let count = count.min(all);
-    (0..count).map(|index| numbered(shape, index * all / count)).collect()
+    let (assignments, with_each) = (assignments(shape), CRATE_TYPES.len() * PREFERENCES.len());
+    let count = count.min(assignments * with_each);
+    let case = |index: usize| Case {
+        shape,
+        forms: assignment(shape.inner.len(), index * assignments / count),
+        crate_type: CRATE_TYPES[index % CRATE_TYPES.len()],
+        prefer: PREFERENCES[index % with_each / CRATE_TYPES.len()],
+    };
+    (0..count).map(case).collect()
 }
 
 /// Every case of every graph.
@@ -166,6 +166,22 @@ pub fn selection(count: usize) -> Vec<Case> {
     SHAPES.iter().flat_map(|shape| spread(shape, count)).collect()
 }
 
+/// Of every graph at most `count` cases of the type `crate_type`, spread evenly over forms; with dylibs that share the standard
+/// library, so that most can be linked.
+pub fn linkable(crate_type: &'static str, count: usize) -> Vec<Case> {
+    let of = |shape: &'static Shape| {
+        let count = count.min(assignments(shape) * 2);
+        let case = move |index| Case {
+            shape,
+            forms: assignment(shape.inner.len(), index * assignments(shape) / count),
+            crate_type,
+            prefer: PREFERENCES[1 + index % 2],
+        };
+        (0..count).map(case)
+    };
+    SHAPES.iter().flat_map(of).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,7 +191,7 @@ mod tests {
     fn no_case_comes_twice_and_a_selection_has_everything_in_it() {
         let all: HashSet<String> = every().iter().map(Case::to_string).collect();
         assert_eq!(all.len(), SHAPES.iter().map(|shape| 15 * assignments(shape)).sum::<usize>());
-        let some = selection(67);
+        let some = selection(50);
         assert_eq!(some.iter().map(Case::to_string).collect::<HashSet<_>>().len(), some.len());
         for shape in SHAPES {
             for crate_type in CRATE_TYPES {

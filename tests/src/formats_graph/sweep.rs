@@ -4,6 +4,7 @@ use super::case::Case;
 use super::lab::Lab;
 use super::outcome::{Kind, Outcome, difference};
 use super::{reference, split};
+use crate::rustc_fixture::elf;
 use crate::rustc_fixture::tools::exit_code;
 use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, HashSet};
@@ -11,6 +12,12 @@ use std::fmt;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Differences that are meant: a part of what the loader is told, and why rustc's has it and splitlink's has not.
+const KNOWN: &[(&str, &str)] = &[(
+    "rust_begin_unwind",
+    "rustc's dylib imports the entry of the panic machinery though nothing in it calls that (`CrateInfo::new` lists weak lang items)",
+)];
 
 /// What a sweep found.
 #[derive(Debug, Default)]
@@ -23,7 +30,9 @@ pub struct Summary {
     pub linked: BTreeMap<&'static str, usize>,
     /// How many programs were run.
     pub run: usize,
-    /// The differences.
+    /// Known differences that are meant, by what they are ([`KNOWN`]).
+    pub known: BTreeMap<&'static str, usize>,
+    /// The other differences.
     pub differences: Vec<String>,
     seen: HashSet<String>,
 }
@@ -40,11 +49,24 @@ impl fmt::Display for Summary {
         if self.run > 0 {
             write!(f, ", {} programs run on both sides", self.run)?;
         }
+        for (what, count) in &self.known {
+            write!(f, ", {count} times known: {what}")?;
+        }
         write!(f, ", {} differences", self.differences.len())
     }
 }
 
 impl Summary {
+    fn add_artifact(&mut self, case: &Case, [mut rustcs, ours]: [Vec<String>; 2]) {
+        for fact in rustcs.extract_if(.., |fact| known(fact).is_some()) {
+            *self.known.entry(known(&fact).unwrap_or_default()).or_default() += 1;
+        }
+        if !(rustcs.is_empty() && ours.is_empty()) {
+            let told = format!("{case}: the loader is told other things\n  only of rustc's: {rustcs:#?}\n  only of splitlink's: {ours:#?}");
+            self.differences.push(told);
+        }
+    }
+
     fn add(&mut self, case: &Case, rustcs: &Outcome, ours: &Outcome) {
         if let Some(refusal) = rustcs.refusal.as_ref().filter(|refusal| refusal.at != "top") {
             let below: Vec<String> = case.forms.iter().map(ToString::to_string).collect();
@@ -63,6 +85,11 @@ impl Summary {
     }
 }
 
+/// Whether it is a meant one.
+fn known(fact: &str) -> Option<&'static str> {
+    KNOWN.iter().find(|(part, _)| fact.starts_with("imports ") && fact.contains(part)).map(|(_, why)| *why)
+}
+
 /// Compares `cases`; programs are run too if the lab links.
 ///
 /// # Errors
@@ -74,6 +101,10 @@ pub fn sweep(lab: &Lab, cases: &[Case]) -> Result<Summary> {
         while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
             let rustcs = reference::outcome(lab, case).with_context(|| format!("rustc, {case}"))?;
             let ours = split::outcome(lab, case).with_context(|| format!("splitlink, {case}"))?;
+            if lab.links && rustcs.refusal.is_none() && ours.refusal.is_none() {
+                let found = loader_differences(lab, case)?;
+                summary.lock().expect("no worker panics").add_artifact(case, found);
+            }
             let runs = lab.links && case.crate_type == "bin" && rustcs.refusal.is_none() && ours.refusal.is_none();
             if runs {
                 run_both(lab, case).with_context(|| format!("running the {case}"))?;
@@ -105,4 +136,22 @@ fn run_both(lab: &Lab, case: &Case) -> Result<()> {
     ensure!(rustcs.contains("unit_a0"), "rustc's prints nothing of the crates below: {rustcs}");
     ensure!(rustcs == ours, "they print different things\nrustc's: {rustcs}\nsplitlink's: {ours}");
     Ok(())
+}
+
+/// What the loader is told of only one of the two artifacts, rustc's first: needed libraries, exports and imports.
+fn loader_differences(lab: &Lab, case: &Case) -> Result<[Vec<String>; 2]> {
+    let file = match case.crate_type {
+        "staticlib" => return Ok([Vec::new(), Vec::new()]),
+        "bin" => "top",
+        _ => "libtop.so",
+    };
+    let facts = |side: &str| -> Result<Vec<String>> {
+        let facts = elf::describe(&lab.dir.join(side).join(reference::top_folder(case)).join(file))?;
+        let is_told = |fact: &String| ["needed ", "exports ", "imports ", "soname "].iter().any(|kind| fact.starts_with(kind));
+        Ok(facts.into_iter().filter(is_told).collect())
+    };
+    let [rustcs, ours] = [facts("reference")?, facts("split")?];
+    ensure!(rustcs.iter().any(|fact| fact.starts_with("needed libc.so")), "rustc's needs no libc: {rustcs:?}");
+    let only = |one: &[String], other: &[String]| -> Vec<String> { one.iter().filter(|fact| !other.contains(fact)).cloned().collect() };
+    Ok([only(&rustcs, &ours), only(&ours, &rustcs)])
 }
