@@ -68,8 +68,8 @@ table! { program:
     static_libc_not_relocatable: app().graph(&["-Ctarget-feature=+crt-static", "-Crelocation-model=static"]);
     coverage: app().graph(&["-Cinstrument-coverage"]);
     profile: app().graph(&["-Cprofile-generate=profile"]);
-    shared_std: app().flags(["-Cprefer-dynamic"]).has(&["needed libstd-"]);
-    shared_std_run_path: app().flags(["-Cprefer-dynamic", "-Crpath"]).has(&["runpath $ORIGIN/"]);
+    shared_std: app().shared_std(&["-Cprefer-dynamic"]).has(&["needed libstd-"]);
+    shared_std_run_path: app().shared_std(&["-Cprefer-dynamic", "-Crpath"]).has(&["runpath $ORIGIN/"]);
     linker_plugin_lto: app().graph(&["-Clinker-plugin-lto", "-Copt-level=2"]);
     v0_symbols: app().graph(&["-Csymbol-mangling-version=v0"]);
     unwind_tables: app().graph(&["-Cforce-unwind-tables=no", "-Cforce-frame-pointers=yes"]);
@@ -146,7 +146,7 @@ table! { cdylibs:
     debug_info: library(cdylib("library", "call_library")).graph(&["-Cdebuginfo=2"]);
     linker_plugin_lto: library(cdylib("library", "call_library")).graph(&["-Clinker-plugin-lto", "-Copt-level=2"]);
     strip: library(cdylib("library", "call_library")).flags(["-Cstrip=symbols"]);
-    shared_std: library(cdylib("library", "call_library")).flags(["-Cprefer-dynamic"]);
+    shared_std: library(cdylib("library", "call_library")).shared_std(&["-Cprefer-dynamic"]);
     exports_of_dependency: cdylib("exports_library", "call_exports").deps(&["exports"]).prints(&["7 7 11"]).has(&["exports EXPORTED_DATA", "exports exported_by_dependency"]);
     allocator: cdylib("allocator_library", "call_allocator").deps(&["counting_allocator"]).prints(&["allocated 1"]);
     panic_abort: cdylib("exports_library", "call_exports").deps(&["exports"]).graph(&["-Cpanic=abort"]).prints(&["7 7 11"]);
@@ -169,15 +169,15 @@ table! { dylibs:
     plain: library(dylib("library", "call_library")).prints(&["caught 1"]).has(&["soname libapp-app.so"]);
     optimised: library(dylib("library", "call_library")).graph(&["-Copt-level=3"]);
     debug_info: library(dylib("library", "call_library")).graph(&["-Cdebuginfo=2"]);
-    shared_std: library(dylib("library", "use_library")).flags(["-Cprefer-dynamic"]).prints(&["<1>"]).has(&["needed libstd-"]);
-    shared_std_optimised: library(dylib("library", "use_library")).graph(&["-Copt-level=3"]).flags(["-Cprefer-dynamic"]).prints(&["<1>"]);
+    shared_std: library(dylib("library", "use_library")).shared_std(&["-Cprefer-dynamic"]).prints(&["<1>"]).has(&["needed libstd-"]);
+    shared_std_optimised: library(dylib("library", "use_library")).graph(&["-Copt-level=3"]).shared_std(&["-Cprefer-dynamic"]).prints(&["<1>"]);
 }
 
 table! { proc_macros:
     plain: proc_macro("describe_macro", "use_macro").deps(&["naming"]).prints(&["GADGET 42"]);
     optimised: proc_macro("describe_macro", "use_macro").deps(&["naming"]).flags(["-Copt-level=3"]).prints(&["GADGET 42"]);
     debug_info: proc_macro("describe_macro", "use_macro").deps(&["naming"]).flags(["-Cdebuginfo=2"]).prints(&["GADGET 42"]);
-    shared_std: proc_macro("describe_macro", "use_macro").deps(&["naming"]).flags(["-Cprefer-dynamic"]).prints(&["GADGET 42"]);
+    shared_std: proc_macro("describe_macro", "use_macro").deps(&["naming"]).shared_std(&["-Cprefer-dynamic"]).prints(&["GADGET 42"]);
 }
 
 table! { several_types:

@@ -27,6 +27,7 @@ pub struct Case {
     native: bool,
     needs: Vec<&'static str>,
     recorded: bool,
+    shared_std: bool,
 }
 
 fn case(source: &'static str, types: &[&'static str]) -> Case {
@@ -45,6 +46,7 @@ fn case(source: &'static str, types: &[&'static str]) -> Case {
         native: false,
         needs: Vec::new(),
         recorded: true,
+        shared_std: false,
     }
 }
 
@@ -150,6 +152,13 @@ impl Case {
         self
     }
 
+    /// Flags for this crate that link it to the standard library's dylib. splitlink compiles it as for a static link all the same, so
+    /// what rustc writes of formats and flags into metadata differs, and gives a run path to that dylib. All else is the same.
+    pub fn shared_std(mut self, flags: &[&'static str]) -> Self {
+        self.shared_std = true;
+        self.flags(flags.iter().copied())
+    }
+
     /// What must be among the artifact's [`elf::describe`] (or the archive's [`archive::describe`]), so that a
     /// comparison of two equal mistakes does not pass.
     pub fn has(mut self, facts: &[&'static str]) -> Self {
@@ -237,6 +246,12 @@ impl Building<'_> {
         fs::rename(&out, cwd.join(dir).join("reference"))?;
         let mut link_only = self.graph.splitlink(&["link-only", "--plan", &format!("{dir}/plan.json"), "--modules", &modules]);
         link_only.args(rlibs).arg("--sysroot").arg(&self.graph.toolchain.sysroot);
+        if case.shared_std {
+            let manifest = format!("{dir}/std.json");
+            let mut std_manifest = self.graph.splitlink(&["std-manifest", "--output", &manifest, "--rustc"]);
+            succeed(std_manifest.arg(&self.graph.toolchain.rustc).arg("--libdir").arg(self.graph.toolchain.libdir()))?;
+            link_only.args(["--std-manifest", &manifest]);
+        }
         let mut artifacts = Vec::new();
         for (link, &crate_type) in links.iter().zip(&case.types) {
             let said = link["crate_type"].as_str().unwrap_or_default();
@@ -249,15 +264,20 @@ impl Building<'_> {
         succeed(link_only.env("PATH", &search).env("RECORD_LINKER_TO", record("split")))?;
 
         if case.recorded && case.types.iter().any(|&crate_type| crate_type != "staticlib") {
-            let [reference, split] = ["reference", "split"].map(|way| link_line::recorded(&record(way)));
-            same("the linker's arguments", &reference?, &split?)?;
+            let mut lines = Vec::new();
+            for way in ["reference", "split"] {
+                let line = link_line::recorded(&record(way))?;
+                lines.push(if case.shared_std { link_line::without_metadata_and_std_run_path(line) } else { line });
+            }
+            same("the linker's arguments", &lines[0], &lines[1])?;
         }
         for (crate_type, [reference, split]) in &artifacts {
             self.compare(crate_type, reference, split).with_context(|| format!("the {crate_type}"))?;
             self.behave(crate_type, split).with_context(|| format!("splitlink's {crate_type}"))?;
         }
         for way in ["reference", "out"] {
-            let made = names_in(&cwd.join(dir).join(way));
+            let mut made = names_in(&cwd.join(dir).join(way));
+            made.retain(|name| !name.ends_with(".so.manifest.json"));
             ensure!(made.len() == artifacts.len(), "these files were made in `{way}`: {made:?}");
         }
         Ok(())
@@ -265,12 +285,15 @@ impl Building<'_> {
 
     fn compare(&self, crate_type: &str, reference: &Path, split: &Path) -> Result<()> {
         let describe = if crate_type == "staticlib" { archive::describe } else { elf::describe };
-        let facts = describe(split)?;
-        same("the artifacts", &describe(reference)?, &facts)?;
+        let (expected, mut facts) = (describe(reference)?, describe(split)?);
+        if self.case.shared_std && !expected.iter().any(|fact| fact.starts_with("runpath ")) {
+            facts.retain(|fact| !fact.starts_with("runpath "));
+        }
+        same("the artifacts", &expected, &facts)?;
         for needed in &self.case.needs {
             ensure!(facts.iter().any(|fact| fact.starts_with(needed)), "both lack `{needed}`: {facts:#?}");
         }
-        ensure!(fs::read(reference)? == fs::read(split)?, "the artifacts differ, though not in what is described");
+        ensure!(self.case.shared_std || fs::read(reference)? == fs::read(split)?, "the artifacts differ, though not in what is described");
         Ok(())
     }
 
@@ -285,7 +308,7 @@ impl Building<'_> {
         let library_path = [artifact.parent().unwrap_or(artifact), &self.graph.cwd.join(&self.dir).join("native")]
             .map(Path::to_owned)
             .into_iter()
-            .chain([self.graph.toolchain.sysroot.join("lib/rustlib").join(&self.graph.toolchain.host).join("lib")]);
+            .chain([self.graph.toolchain.libdir()]);
         let mut command = Command::new(program);
         command.args(&self.case.args).env("LD_LIBRARY_PATH", std::env::join_paths(library_path)?);
         command.env("LLVM_PROFILE_FILE", self.graph.cwd.join(&self.dir).join("profile"));
@@ -320,8 +343,7 @@ impl Building<'_> {
         let native = self.graph.cwd.join(&self.dir).join("native");
         let mut gcc = Command::new("gcc");
         gcc.arg(workplace().join("c").join(format!("{source}.c"))).arg(library).arg("-o").arg(&program);
-        let std = self.graph.toolchain.sysroot.join("lib/rustlib").join(&self.graph.toolchain.host).join("lib");
-        gcc.arg(format!("-Wl,-rpath-link,{}", std.display())).arg("-L").arg(native).args(&self.case.driver_flags);
+        gcc.arg(format!("-Wl,-rpath-link,{}", self.graph.toolchain.libdir().display())).arg("-L").arg(native).args(&self.case.driver_flags);
         if library.extension().is_some_and(|extension| extension == "a") {
             gcc.args(["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"]);
         }

@@ -56,14 +56,24 @@ fn word(arg: &str) -> Result<String> {
     Ok(arg.replace(&format!("{}/", std::env::current_dir()?.display()), ""))
 }
 
-/// A Rust library with its name, any other file without: what splitlink calls its modules is its own affair.
+/// A Rust library and a metadata object with its name, any other file without: what splitlink calls its modules is its own affair.
 fn digest(path: &Path) -> Result<String> {
     let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let mut hasher = DefaultHasher::new();
     hasher.write(&bytes);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = if name.ends_with(".rlib") { &name } else { "file" };
+    let name = if name.ends_with(".rlib") || name == METADATA_OBJECT { &name } else { "file" };
     Ok(format!("<{name} {} {:016x}>", bytes.len(), hasher.finish()))
+}
+
+/// The object with a crate's metadata, as rustc and splitlink call it.
+const METADATA_OBJECT: &str = "rmeta.o";
+
+/// A line for the standard library's dylib without what may differ there: the contents of the metadata, and a run path to it.
+pub fn without_metadata_and_std_run_path(line: Vec<String>) -> Vec<String> {
+    let is_to_std = |word: &String| word.starts_with("-Wl,-rpath,") && word.ends_with("/lib") && word.contains("/lib/rustlib/");
+    let without_contents = |word: String| if word.starts_with(&format!("<{METADATA_OBJECT} ")) { METADATA_OBJECT.to_owned() } else { word };
+    line.into_iter().filter(|word| !is_to_std(word)).map(without_contents).collect()
 }
 
 /// A folder to put first in the path: every linker's name in it is the recorder.

@@ -113,6 +113,11 @@ impl Toolchain {
         Ok(Self { name, rustc: sysroot.join("bin/rustc"), sysroot, host: host.to_owned() })
     }
 
+    /// The folder of the standard library.
+    pub fn libdir(&self) -> PathBuf {
+        self.sysroot.join("lib/rustlib").join(&self.host).join("lib")
+    }
+
     /// A command that runs the compiler.
     pub fn command(&self, dir: &Path) -> Command {
         let mut command = Command::new(&self.rustc);

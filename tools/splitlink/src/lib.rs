@@ -26,6 +26,7 @@ pub mod dylib_manifest;
 pub mod dylib_of;
 pub mod explain;
 pub mod formats;
+mod link_dylibs;
 pub mod link_line;
 pub mod link_only;
 pub mod metadata;

@@ -3,19 +3,15 @@
 use crate::archive::{Archive, Builder};
 use crate::bundled;
 use crate::command::ChildFailed;
-use crate::crates;
 use crate::dylib_manifest;
-use crate::formats::Linkage;
 use crate::link_line::{self, Part};
-use crate::offered::{self, Decision, Offered};
+use crate::offered::{Decision, Offered};
 use crate::plan::{FILE, Item, Link, LinkPlan, MODULES, SYSROOT};
 use crate::report::{self, LinkReport};
 use crate::rlib;
 use crate::run_path;
-use crate::scratch::{self, Scratch};
-use crate::symbols::{self, Defined};
+use crate::scratch::{self, Finished, Scratch};
 use anyhow::{Context, Result, bail};
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
@@ -69,6 +65,8 @@ pub fn run(inputs: &Inputs, outputs: &[(Option<String>, PathBuf)]) -> Result<()>
     let offered = Offered::new(&inputs.rlibs, &inputs.dylibs, inputs.std_manifest.as_deref())?;
     offered.check_builds(&plan)?;
     let mut artifacts = Vec::with_capacity(outputs.len());
+    // Put into place when all is done: an action has all its outputs or none.
+    let mut finished = Finished::default();
     for (crate_type, output) in outputs {
         let link = link_for(&plan, crate_type.as_deref())?;
         let cannot = || format!("cannot link the {} `{}`", link.crate_type, plan.crate_name);
@@ -78,18 +76,21 @@ pub fn run(inputs: &Inputs, outputs: &[(Option<String>, PathBuf)]) -> Result<()>
         let artifact = scratch.path().join(&link.file_name);
         let made = if link.crate_type == "staticlib" { linking.archive(&artifact) } else { linking.link(&artifact, output) };
         made.with_context(cannot)?;
-        if link.crate_type == "dylib" {
-            let manifest = linking.manifest(output)?;
-            scratch::publish_bytes(&scratch, manifest.to_text().as_bytes(), &dylib_manifest::beside(output))?;
-        }
-        scratch::publish(&artifact, output)?;
         artifacts.push(decision.report());
+        if link.crate_type == "dylib" {
+            let manifest = linking.manifest(output).to_text();
+            finished.add_bytes(&scratch, manifest.as_bytes(), dylib_manifest::beside(output))?;
+        }
+        finished.add(artifact, output.clone());
+        finished.keep(scratch);
     }
     if let Some(path) = &inputs.report {
         let report = LinkReport { version: report::VERSION, crate_name: plan.crate_name.clone(), artifacts };
-        scratch::publish_bytes(&Scratch::beside(path)?, report.to_text().as_bytes(), path)?;
+        let scratch = Scratch::beside(path)?;
+        finished.add_bytes(&scratch, report.to_text().as_bytes(), path.clone())?;
+        finished.keep(scratch);
     }
-    Ok(())
+    finished.publish()
 }
 
 fn link_for<'a>(plan: &'a LinkPlan, crate_type: Option<&str>) -> Result<&'a Link> {
@@ -108,13 +109,14 @@ fn link_for<'a>(plan: &'a LinkPlan, crate_type: Option<&str>) -> Result<&'a Link
     }
 }
 
-struct Linking<'a> {
-    plan: &'a LinkPlan,
-    link: &'a Link,
-    inputs: &'a Inputs,
-    offered: &'a Offered,
-    decision: &'a Decision<'a>,
-    scratch: &'a Scratch,
+/// One link and all that it needs.
+pub(crate) struct Linking<'a> {
+    pub(crate) plan: &'a LinkPlan,
+    pub(crate) link: &'a Link,
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) offered: &'a Offered,
+    pub(crate) decision: &'a Decision<'a>,
+    pub(crate) scratch: &'a Scratch,
 }
 
 impl Linking<'_> {
@@ -135,7 +137,8 @@ impl Linking<'_> {
                 Part::Hint(flag) => args.push(flag.to_owned()),
             }
         }
-        args.extend(self.run_paths_to_dylibs(output)?);
+        let run_paths = self.run_paths_to_dylibs(output, &args)?;
+        args.extend(run_paths);
         let args = self.shortened(args)?;
         // As rustc does (`rustc_codegen_ssa::back::linker::disable_localization`, 1.95).
         let result = Command::new(linker).args(&args).env("LC_ALL", "C").env("VSLANG", "1033").env("PATH", self.search_path()?).output();
@@ -236,128 +239,15 @@ impl Linking<'_> {
         builder.write(artifact)
     }
 
-    /// The dylib of the crate `id`.
-    fn dylib(&self, id: &str) -> Result<PathBuf> {
-        match (self.offered.dylib(id), self.offered.manifest(id)) {
-            (Some(path), _) => Ok(path.to_owned()),
-            (None, Some(std)) => offered::std_dylib(&self.sysroot_libdir()?, &std.file_name),
-            (None, None) => bail!("no dylib of the crate `{id}` was given"),
-        }
-    }
-
-    /// The folder of the sysroot's libraries for the line's target.
-    fn sysroot_libdir(&self) -> Result<PathBuf> {
-        let target = self.link.line.iter().find_map(|item| if let Item::SysrootCrate { target, .. } = item { Some(target) } else { None });
-        let target = target.context("the plan links no crate of the sysroot")?;
-        Ok(self.sysroot()?.join("lib/rustlib").join(target).join("lib"))
-    }
-
     /// Whether the linker is called through a compiler driver, which takes the linker's own flags behind `-Wl,`.
-    fn is_called_as_compiler(&self) -> bool {
+    pub(crate) fn is_called_as_compiler(&self) -> bool {
         self.link
             .line
             .iter()
             .any(|item| matches!(item, Item::TargetFlag { arg } | Item::VersionScript { arg, .. } if arg.starts_with("-Wl,")))
     }
 
-    /// Run paths by which the artifact, at `output`, finds its Rust dylibs.
-    fn run_paths_to_dylibs(&self, output: &Path) -> Result<Vec<String>> {
-        let to = output.parent().unwrap_or(Path::new(""));
-        let mut dirs = Vec::new();
-        for id in self.decision.of(Linkage::Dynamic) {
-            let dylib = self.dylib(id)?;
-            dirs.push(dylib.parent().unwrap_or(Path::new("")).to_owned());
-        }
-        if !dirs.is_empty() && !self.inputs.dylib_dirs.is_empty() {
-            dirs.clone_from(&self.inputs.dylib_dirs);
-        }
-        let mut paths: Vec<String> = Vec::new();
-        for dir in &dirs {
-            let text = dir.to_string_lossy();
-            let path = if run_path::is_run_path(&text) { text.into_owned() } else { run_path::from_origin(dir, to) };
-            if !paths.contains(&path) {
-                paths.push(path);
-            }
-        }
-        let flag = if self.is_called_as_compiler() { "-Wl,-rpath," } else { "-rpath=" };
-        Ok(paths.into_iter().map(|path| format!("{flag}{path}")).collect())
-    }
-
-    /// `symbols.o` and the version script as they are when some crates are not linked statically, by their names in the plan; none
-    /// when rustc's own serve.
-    fn reduced_symbols(&self) -> Result<HashMap<&str, PathBuf>> {
-        let own = self.link.own_crate();
-        if own.is_none() && self.decision.crates.iter().all(|(_, format)| matches!(format.linkage, Linkage::Static | Linkage::NotLinked)) {
-            return Ok(HashMap::new());
-        }
-        let linkage = self.decision.linkage();
-        let mut defined = Defined::default();
-        let shim_stays = self.decision.of(Linkage::Dynamic).next().is_none();
-        for item in &self.link.line {
-            match item {
-                Item::Module { file } | Item::MetadataObject { file } => defined.add_object(&self.module(file)?)?,
-                Item::AllocatorShim { file } if shim_stays => defined.add_object(&self.module(file)?)?,
-                Item::WholeCrate { id } => defined.add_rlib(self.rlib(id)?)?,
-                Item::CrateMetadata { id } => defined.add_object(&self.crate_metadata(id)?)?,
-                Item::Crate { id } if linkage.get(id.as_str()) == Some(&Linkage::Static) => defined.add_rlib(self.rlib(id)?)?,
-                Item::SysrootCrate { target, file_name } => {
-                    let id = link_line::crate_of(item).unwrap_or_default();
-                    if linkage.get(id) == Some(&Linkage::Static) || link_line::is_always_static(id) {
-                        defined.add_rlib(&self.sysroot_crate(target, file_name)?)?;
-                    }
-                }
-                _ => {}
-            }
-        }
-        let mut reduced = HashMap::new();
-        let dir = self.scratch.subdir("reduced")?;
-        for item in &self.link.line {
-            let (file, bytes) = match item {
-                Item::SymbolsObject { file } => {
-                    let original = fs::read(self.module(file)?).with_context(|| format!("cannot read the module `{file}`"))?;
-                    (file, symbols::reduce_symbols_object(&original, |name| defined.has(name))?)
-                }
-                Item::VersionScript { file, .. } => {
-                    let script = fs::read_to_string(self.module(file)?).with_context(|| format!("cannot read the module `{file}`"))?;
-                    let mut script = symbols::reduce_version_script(&script, |name| defined.has(name.as_bytes()));
-                    if let Some(own) = own {
-                        script = symbols::add_to_version_script(&script, &symbols::metadata_symbol(own));
-                    }
-                    (file, script.into_bytes())
-                }
-                _ => continue,
-            };
-            let path = dir.join(file.replace('/', "-"));
-            fs::write(&path, bytes).with_context(|| scratch::cannot_write(&path))?;
-            reduced.insert(file.as_str(), path);
-        }
-        Ok(reduced)
-    }
-
-    /// The object with the metadata of the library crate `id`, made from its rlib.
-    fn crate_metadata(&self, id: &str) -> Result<PathBuf> {
-        let path = self.scratch.subdir("metadata")?.join("rmeta.o");
-        if !path.is_file() {
-            let like = self.link.line.iter().find_map(|item| if let Item::SymbolsObject { file } = item { Some(file) } else { None });
-            let like = self.module(like.context("the plan of a dylib has no `symbols.o`\n  help: run the no-link action again")?)?;
-            let like = fs::read(&like).with_context(|| format!("cannot read `{}`", like.display()))?;
-            let object = symbols::metadata_object(&like, &symbols::metadata_symbol(id), &rlib::metadata(self.rlib(id)?)?)?;
-            fs::write(&path, object).with_context(|| scratch::cannot_write(&path))?;
-        }
-        Ok(path)
-    }
-
-    /// The manifest of the dylib that this link makes, for `output`.
-    fn manifest(&self, output: &Path) -> Result<dylib_manifest::DylibManifest> {
-        let file_name = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let id = match self.link.own_crate() {
-            Some(own) => own.to_owned(),
-            None => crates::identity(Path::new(&self.link.file_name))?,
-        };
-        Ok(self.decision.manifest(self.plan, &id, &file_name))
-    }
-
-    fn module(&self, file: &str) -> Result<PathBuf> {
+    pub(crate) fn module(&self, file: &str) -> Result<PathBuf> {
         let path = self.inputs.modules.join(file);
         if !path.is_file() {
             bail!(
@@ -368,7 +258,7 @@ impl Linking<'_> {
         Ok(path)
     }
 
-    fn rlib(&self, id: &str) -> Result<&Path> {
+    pub(crate) fn rlib(&self, id: &str) -> Result<&Path> {
         self.offered.rlib(id).with_context(|| {
             format!(
                 "the plan of `{}` links the crate `{id}`, and no rlib of it was given\n  help: add `--rlib lib{id}.rlib`; is it missing from the action's inputs?",
@@ -377,14 +267,14 @@ impl Linking<'_> {
         })
     }
 
-    fn sysroot(&self) -> Result<&Path> {
+    pub(crate) fn sysroot(&self) -> Result<&Path> {
         self.inputs
             .sysroot
             .as_deref()
             .context("the plan links crates of the sysroot, and no sysroot was given\n  help: add `--sysroot DIR`")
     }
 
-    fn sysroot_crate(&self, target: &str, file_name: &str) -> Result<PathBuf> {
+    pub(crate) fn sysroot_crate(&self, target: &str, file_name: &str) -> Result<PathBuf> {
         let path = self.sysroot()?.join("lib/rustlib").join(target).join("lib").join(file_name);
         if !path.is_file() {
             bail!(

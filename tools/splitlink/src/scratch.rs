@@ -73,10 +73,56 @@ pub(crate) fn cannot_write(path: &Path) -> String {
 /// # Errors
 /// If the file cannot be written (a full disk, say); nothing is left at `to` then.
 pub fn publish_bytes(scratch: &Scratch, bytes: &[u8], to: &Path) -> Result<()> {
-    let name = to.file_name().unwrap_or_default();
-    let temporary = scratch.subdir("publish")?.join(name);
-    fs::write(&temporary, bytes).with_context(|| cannot_write(to))?;
-    publish(&temporary, to)
+    let mut finished = Finished::default();
+    finished.add_bytes(scratch, bytes, to.to_owned())?;
+    finished.publish()
+}
+
+/// Files that are finished in scratch folders and go into place together.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// Where each is, and where it goes.
+    files: Vec<(PathBuf, PathBuf)>,
+    /// The folders that they are in.
+    scratch: Vec<Scratch>,
+}
+
+impl Finished {
+    /// Adds the file `from`, which goes to `to`.
+    pub fn add(&mut self, from: PathBuf, to: PathBuf) {
+        self.files.push((from, to));
+    }
+
+    /// Adds a file with the contents `bytes`, written in `scratch`, which goes to `to`.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn add_bytes(&mut self, scratch: &Scratch, bytes: &[u8], to: PathBuf) -> Result<()> {
+        let from = scratch.subdir("publish")?.join(to.file_name().unwrap_or_default());
+        fs::write(&from, bytes).with_context(|| cannot_write(&to))?;
+        self.files.push((from, to));
+        Ok(())
+    }
+
+    /// Keeps a scratch folder until its files are in place.
+    pub fn keep(&mut self, scratch: Scratch) {
+        self.scratch.push(scratch);
+    }
+
+    /// Moves every file into its place.
+    ///
+    /// # Errors
+    /// If one cannot be moved; none of the others is left in its place then.
+    pub fn publish(self) -> Result<()> {
+        for (at, (from, to)) in self.files.iter().enumerate() {
+            publish(from, to).inspect_err(|_| {
+                for (_, published) in &self.files[..at] {
+                    let _ = fs::remove_file(published);
+                }
+            })?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -96,5 +142,25 @@ mod tests {
         assert!(!dir.exists() && fs::read(&output).unwrap() == b"whole");
         assert!(Scratch::beside(&output.join("below a file")).unwrap_err().to_string().contains("must be writable"));
         fs::remove_dir_all(output.parent().unwrap()).unwrap();
+    }
+    #[test]
+    fn all_files_or_none() {
+        let dir = std::env::temp_dir().join(format!("splitlink-finished-{}", std::process::id()));
+        let to = |name: &str| dir.join(name);
+        let finish = |names: &[&str]| {
+            let scratch = Scratch::beside(&dir.join("out")).unwrap();
+            let mut finished = Finished::default();
+            for name in names {
+                finished.add_bytes(&scratch, name.as_bytes(), to(name)).unwrap();
+            }
+            finished.keep(scratch);
+            finished.publish()
+        };
+        finish(&["a", "b"]).unwrap();
+        assert!(fs::read(to("a")).unwrap() == b"a" && fs::read(to("b")).unwrap() == b"b");
+        fs::create_dir_all(to("taken/by a folder")).unwrap();
+        assert!(finish(&["c", "taken"]).unwrap_err().to_string().contains("taken"));
+        assert!(!to("c").exists() && !to("out.scratch").exists());
+        fs::remove_dir_all(&dir).unwrap();
     }
 }

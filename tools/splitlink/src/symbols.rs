@@ -74,7 +74,8 @@ pub fn metadata_symbol(id: &str) -> String {
     format!("rust_metadata_{}", id.replace(|c: char| !c.is_ascii_alphanumeric(), "_"))
 }
 
-/// The object `symbols.o` of rustc's with only the undefined symbols that `keep` picks.
+/// The object `symbols.o` of rustc's with only the undefined symbols that `keep` picks, and the language items that rustc lists
+/// once more at the end wherever they are defined (`rustc_codegen_ssa::base::CrateInfo::new`, 1.95).
 ///
 /// # Errors
 /// If `original` is no object file that rustc writes.
@@ -87,9 +88,11 @@ pub fn reduce_symbols_object(original: &[u8], keep: impl Fn(&[u8]) -> bool) -> R
         reduced.section_mut(copy).flags = section.flags();
         reduced.append_section_data(copy, section.data()?, section.align());
     }
+    let mut seen = HashSet::new();
     for symbol in object.symbols().filter(|symbol| symbol.is_undefined()) {
         let name = name_of(&symbol);
-        if keep(&name) {
+        let is_listed_again = !seen.insert(name.clone());
+        if is_listed_again || keep(&name) {
             reduced.add_symbol(undefined(name, symbol.kind()));
         }
     }
@@ -159,13 +162,13 @@ mod tests {
     #[test]
     fn symbol_objects() {
         let mut original = write::Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
-        for name in ["a", "b"] {
+        for name in ["a", "b", "item", "item"] {
             original.add_symbol(undefined(name.into(), SymbolKind::Text));
         }
         let original = original.write().unwrap();
         let reduced = reduce_symbols_object(&original, |name| name == b"b").unwrap();
         let names: Vec<_> = object::File::parse(&*reduced).unwrap().symbols().map(|s| s.name().unwrap().to_owned()).collect();
-        assert_eq!(names.iter().filter(|name| !name.is_empty()).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(names.iter().filter(|name| !name.is_empty()).collect::<Vec<_>>(), ["b", "item"]);
         let metadata = metadata_object(&original, "rust_metadata_a", b"rust\0\0\0\x0a and more").unwrap();
         let object = object::File::parse(&*metadata).unwrap();
         let section = object.section_by_name(".rustc").unwrap();
