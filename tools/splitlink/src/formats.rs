@@ -199,7 +199,8 @@ impl<'a> Mixed<'a> {
         for (id, &(is_dylib, by)) in &self.required {
             if is_dylib && !dylibs.contains(id) {
                 bail!(
-                    "the dylib of `{by}` needs the dylib of `{id}`, and none was given\n  help: add `--dylib` for it; `{by}` was linked against it"
+                    "the dylib of `{by}` needs the dylib of `{id}`, and none was given\n  help: `{by}` was linked against it; \
+                     add `--dylib` for it (for the standard library: `--std-manifest`)"
                 );
             }
         }

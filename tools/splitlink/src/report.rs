@@ -71,7 +71,9 @@ impl LinkReport {
     /// # Errors
     /// If it cannot be read, is no report or one of another version.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read the link report `{}`", path.display()))?;
+        let text = fs::read_to_string(path).with_context(|| {
+            format!("cannot read the link report `{}`\n  help: `splitlink link-only --report` writes it", path.display())
+        })?;
         Self::parse(&text).with_context(|| format!("cannot use the link report `{}`", path.display()))
     }
 

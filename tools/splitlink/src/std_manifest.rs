@@ -42,7 +42,11 @@ fn std_dylib(libdir: &Path) -> Result<Option<PathBuf>> {
     match found.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(one.clone())),
-        [one, other, ..] => bail!("there are two standard libraries: `{}` and `{}`", one.display(), other.display()),
+        [one, other, ..] => bail!(
+            "there are two standard libraries: `{}` and `{}`\n  help: give the folder of one target of one toolchain",
+            one.display(),
+            other.display()
+        ),
     }
 }
 
@@ -54,7 +58,11 @@ fn list(program: &str, file: &Path) -> Result<String> {
         .output()
         .with_context(|| command::cannot_start("rustc", program))?;
     if !output.status.success() {
-        bail!("rustc cannot list `{}`: {}", file.display(), String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "rustc cannot list `{}`: {}\n  help: is `{program}` the rustc of the toolchain that the standard library belongs to?",
+            file.display(),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
