@@ -1,10 +1,10 @@
 //! A full disk, a read-only one and outputs where none can be: every phase fails with the file's name and leaves nothing behind.
 
 use anyhow::{Result, ensure};
-use splitlink_tests::rustc_fixture::project::{Project, good, refused};
-use splitlink_tests::rustc_fixture::tools::{Failure, names_in, run, skip};
+use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
+use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, names_in, run, skip};
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Output};
 
 type Outcome = Result<(), Failure>;
 
@@ -63,6 +63,11 @@ fn every_phase_fails(project: &Project, folder: &str) -> Result<()> {
             )?,
         ),
         ("link-only", project.link_only_with(&link)?),
+        (
+            "link-only, report",
+            project.link_only_with(&format!("--rlib out/libdep-1.rlib --output out/linked --report {folder}/report.json"))?,
+        ),
+        ("std-manifest", std_manifest(project, folder)?),
     ];
     for (phase, output) in phases {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -71,7 +76,12 @@ fn every_phase_fails(project: &Project, folder: &str) -> Result<()> {
     }
     let after = names_in(&project.dir.join(folder));
     ensure!(before == after, "left behind: {after:?}, before: {before:?}");
-    project.nothing_left(&["out/m", "out/p.json"])
+    project.nothing_left(&["out/m", "out/p.json", "out/linked"])
+}
+
+fn std_manifest(project: &Project, folder: &str) -> Result<Output> {
+    let mut command = project.splitlink(&words(&format!("std-manifest --output {folder}/std.json --rustc")));
+    run(command.arg(&Toolchain::stable().rustc).arg("--libdir").arg(Toolchain::stable().libdir()))
 }
 
 #[test]
@@ -113,5 +123,25 @@ fn outputs_where_none_can_be() -> Outcome {
         project.compile("no-link --plan out/taken.json --modules out/m --metadata out/libdep-1.rmeta", &project.linked("app", "bin"))?;
     refused(&output, &["cannot write `out/taken.json`"])?;
     assert!(project.read("out/taken/inside")? == b"kept" && project.read("out/taken.json/inside")? == b"kept");
+    Ok(())
+}
+
+/// A dylib, its manifest and the report are made together or not at all.
+#[test]
+fn one_of_several_outputs_cannot_be_written() -> Outcome {
+    let project = Project::new("one_of_several")?;
+    project.build_dep()?;
+    good(&project.no_link(&project.linked("library", "dylib"))?)?;
+    let outputs = ["out/liba.so", "out/liba.so.manifest.json", "out/report.json"];
+    let link = || project.link_only_with("--rlib out/libdep-1.rlib --output out/liba.so --report out/report.json");
+    for taken in outputs {
+        project.write(&format!("{taken}/inside"), "kept")?;
+        refused(&link()?, &[&format!("cannot write `{taken}`")])?;
+        assert!(project.read(&format!("{taken}/inside"))? == b"kept");
+        fs::remove_dir_all(project.dir.join(taken))?;
+        project.nothing_left(&outputs)?;
+    }
+    good(&link()?)?;
+    assert!(outputs.iter().all(|output| project.has(output)));
     Ok(())
 }
