@@ -1,4 +1,4 @@
-//! The same sources give the same bytes wherever they lie: metadata, rlibs, plans, modules and artifacts.
+//! The same sources give the same bytes wherever they lie: metadata, rlibs, plans, modules, artifacts, dylib manifests and link reports.
 
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::rustc_fixture::project::{Project, good, words};
@@ -95,9 +95,34 @@ impl Build {
             link.arg("--sysroot").arg(&Toolchain::stable().sysroot).envs(self.env.iter().copied());
             good(&run(&mut link)?).context(*name)?;
         }
+        self.dynamic()?;
         let mut files = BTreeMap::new();
         collect(&self.project.dir.join(out), "", &mut files)?;
         Ok(files)
+    }
+}
+
+impl Build {
+    /// Links the library `shapes` as a dylib, and the program against it and the standard library's.
+    fn dynamic(&self) -> Result<()> {
+        let out = self.out;
+        let toolchain = Toolchain::stable();
+        let mut std_manifest = self.project.splitlink(&words(&format!("std-manifest --output {out}/std.json --rustc")));
+        good(&run(std_manifest.arg(&toolchain.rustc).arg("--libdir").arg(toolchain.libdir()))?)?;
+        let args = words("--crate-name=shapes src/shapes.rs --crate-type=rlib --edition=2024 --out-dir=absent");
+        let dylib_of = format!("no-link --dylib-of {out}/libshapes-1.rmeta --plan {out}/shapes.json --modules {out}/shapes.modules");
+        good(&self.compile(&format!("{dylib_of} {}", self.options("--metadata", "rmeta")), &args)?)?;
+        // The sysroot lies outside, so that the way to it is another from every folder.
+        let dynamic = format!("--std-manifest {out}/std.json --prefer-dynamic --dylib-dir $ORIGIN {}", self.options("--rlib", "rlib"));
+        for (plan, options) in [
+            ("shapes", format!("--output {out}/libshapes-1.so --report {out}/shapes.report.json")),
+            ("bin", format!("--dylib {out}/libshapes-1.so --output {out}/dynamic_bin --report {out}/bin.report.json")),
+        ] {
+            let link = format!("link-only --plan {out}/{plan}.json --modules {out}/{plan}.modules {options} {dynamic}");
+            let mut link = self.project.splitlink(&words(&link));
+            good(&run(link.arg("--sysroot").arg(&toolchain.sysroot).envs(self.env.iter().copied()))?).context(plan)?;
+        }
+        Ok(())
     }
 }
 
@@ -138,10 +163,16 @@ fn in_two_folders() -> Outcome {
     let (one, two) = (build("one")?, build("another folder/that lies deeper")?);
     let files = one.run()?;
     assert!(files.len() > 40, "{:?}", files.keys());
+    for made in ["libshapes-1.so", "libshapes-1.so.manifest.json", "shapes.report.json", "dynamic_bin", "bin.report.json"] {
+        assert!(files.contains_key(made), "no `{made}` among {:?}", files.keys());
+    }
     same(&files, &two.run()?)?;
     nowhere_named(&files, &one.project.dir)?;
     let program = run(&mut Command::new(two.project.dir.join("out/bin")))?;
     assert!(String::from_utf8_lossy(&program.stdout).contains("circle: 1"), "{program:?}");
+    let mut dynamic = Command::new(two.project.dir.join("out/dynamic_bin"));
+    let dynamic = run(dynamic.env("LD_LIBRARY_PATH", Toolchain::stable().libdir()))?;
+    assert_eq!(dynamic.stdout, program.stdout, "{dynamic:?}");
     Ok(())
 }
 
