@@ -23,7 +23,8 @@ fn crate_name(id: &str) -> &str {
 
 /// Turns the command to the library's dylib, named after its identity `id`, in the folder that the command wrote to.
 pub fn ask_for(args: &mut RustcArgs, id: &str, output_dir: &str) {
-    for name in ["extern", "crate-name", "crate-type", "emit", "out-dir", "output"] {
+    // Its native libraries too: its metadata names them, and its rlib may have them inside.
+    for name in ["extern", "crate-name", "crate-type", "emit", "out-dir", "output", "link-lib"] {
         args.remove(name, |_| true);
     }
     args.remove("codegen", |value| OF_ITS_OWN.contains(&value.split('=').next().unwrap_or_default().replace('_', "-").as_str()));
@@ -67,5 +68,19 @@ pub fn exchange_own(line: &mut Line, id: &str) {
             other => other,
         };
         line.items.push(item);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked() {
+        let command = "a.rs --crate-name a --crate-type rlib --extern b=b.rlib -lstatic=sum -Lnative=n -C metadata=7 -Copt-level=3 -o p/q";
+        let mut args = RustcArgs::parse(command.split(' ').map(str::to_owned).collect());
+        ask_for(&mut args, "a-7", "p");
+        let expected = ["-Lnative=n", "--codegen=opt-level=3", "--crate-type=dylib", "--crate-name=a_dylib", "--emit=link=p/liba-7.so"];
+        assert_eq!(args.into_args(), expected);
     }
 }

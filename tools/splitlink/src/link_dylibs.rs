@@ -1,6 +1,7 @@
 //! What link-only does more where Rust dylibs take part: it finds them, gives the artifact run paths to them, asks the linker for
 //! the symbols of the static part only, and makes of a library crate its dylib, with a manifest.
 
+use crate::archive::{Archive, Builder};
 use crate::crates;
 use crate::dylib_manifest::DylibManifest;
 use crate::formats::Linkage;
@@ -108,6 +109,28 @@ impl Linking<'_> {
             reduced.insert(file.as_str(), path);
         }
         Ok(reduced)
+    }
+
+    /// The linker's arguments for all objects of the library crate `id`. Native libraries inside its rlib give only what is needed
+    /// of them, as when rustc links the library's dylib.
+    pub(crate) fn whole_crate(&self, id: &str) -> Result<Vec<String>> {
+        let rlib = self.rlib(id)?;
+        let archive = Archive::read(rlib)?;
+        let is_native = |name: &str| !(rlib::is_metadata(name) || rlib::is_of_rust(name));
+        let (own, native) = if archive.members.iter().any(|member| is_native(&member.name)) {
+            let own = self.scratch.subdir("whole")?.join("own.rlib");
+            let mut builder = Builder::default();
+            builder.add_archive(&archive, |name| !is_native(name));
+            builder.write(&own)?;
+            (own, Some(rlib))
+        } else {
+            (rlib.to_owned(), None)
+        };
+        let wrap = |flag: &str| if self.is_called_as_compiler() { format!("-Wl,{flag}") } else { flag.to_owned() };
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let mut args = vec![wrap("--whole-archive"), text(&own), wrap("--no-whole-archive")];
+        args.extend(native.map(text));
+        Ok(args)
     }
 
     /// The object with the metadata of the library crate `id`, made from its rlib.

@@ -180,10 +180,7 @@ impl Linking<'_> {
                 args.push(text(self.module(file)?));
             }
             Item::Crate { id } => args.push(text(self.rlib(id)?.to_owned())),
-            Item::WholeCrate { id } => {
-                let wrap = |flag: &str| if self.is_called_as_compiler() { format!("-Wl,{flag}") } else { flag.to_owned() };
-                args.extend([wrap("--whole-archive"), text(self.rlib(id)?.to_owned()), wrap("--no-whole-archive")]);
-            }
+            Item::WholeCrate { id } => args.extend(self.whole_crate(id)?),
             Item::CrateMetadata { id } => args.push(text(self.crate_metadata(id)?)),
             Item::SysrootCrate { target, file_name } => args.push(text(self.sysroot_crate(target, file_name)?)),
             Item::BundledLibrary { id, member, arg } => args.push(arg.replace(FILE, &text(self.bundled_library(id, member)?))),

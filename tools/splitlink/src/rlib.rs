@@ -20,6 +20,12 @@ pub fn is_metadata(name: &str) -> bool {
     matches!(name, METADATA_MEMBER | "lib.rmeta-link")
 }
 
+/// Whether the member `name` of an rlib is an object that rustc compiled, and not one of a native library
+/// (`rustc_session::config::OutputFilenames::temp_path_for_cgu`, 1.95).
+pub fn is_of_rust(name: &str) -> bool {
+    name.ends_with(".rcgu.o")
+}
+
 /// How rustc's metadata begins; the byte after it is the format's version (`rustc_metadata::rmeta::METADATA_HEADER`, 1.95).
 const MAGIC: &[u8; 7] = b"rust\0\0\0";
 
