@@ -9,6 +9,7 @@
 //! | [`lab`] | a toolchain with a folder to work in, and a linker that does not link |
 //! | [`reference`] | rustc builds every crate in its forms and links the top |
 //! | [`split`] | splitlink compiles every crate once and links it in the forms |
+//! | [`special`] | single graphs with sources and flags of their own |
 //! | [`sweep`] | runs many cases on all cores and counts |
 
 pub mod case;
@@ -16,5 +17,6 @@ pub mod lab;
 pub mod outcome;
 pub mod reference;
 pub mod source;
+pub mod special;
 pub mod split;
 pub mod sweep;

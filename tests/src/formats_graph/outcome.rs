@@ -1,6 +1,6 @@
 //! What a link took of each crate, or why it was refused, in words that rustc and splitlink share.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -56,6 +56,8 @@ pub enum Kind {
     TwoAllocators,
     /// No crate defines the global allocator.
     NoAllocator,
+    /// No crate defines the panic handler, or what unwinding needs.
+    NoPanicHandler,
 }
 
 /// A refusal.
@@ -63,10 +65,8 @@ pub enum Kind {
 pub struct Refusal {
     /// The crate that could not be linked.
     pub at: String,
-    /// Why.
-    pub kind: Kind,
-    /// The crates that the messages name, without what tells builds apart.
-    pub crates: BTreeSet<String>,
+    /// Why, and the crates that the messages name, without what tells builds apart.
+    pub reasons: BTreeMap<Kind, BTreeSet<String>>,
 }
 
 /// What came of a case: each crate that was linked with its line, and the refusal that ended it.
@@ -85,7 +85,7 @@ impl fmt::Display for Outcome {
             writeln!(f, "    {name}: {}", crates.join(", "))?;
         }
         match &self.refusal {
-            Some(refusal) => writeln!(f, "    {} is refused, {:?}: {:?}", refusal.at, refusal.kind, refusal.crates),
+            Some(refusal) => writeln!(f, "    {} is refused: {:?}", refusal.at, refusal.reasons),
             None => Ok(()),
         }
     }
@@ -111,6 +111,8 @@ const OF_RUSTC: &[Message] = &[
     message(Kind::TwoPanicRuntimes, "cannot link together two panic runtimes: ", " and"),
     message(Kind::TwoAllocators, "the `#[global_allocator]` in ", " conflicts with"),
     message(Kind::NoAllocator, "no global memory allocator found", ""),
+    message(Kind::NoPanicHandler, "`#[panic_handler]` function required", ""),
+    message(Kind::NoPanicHandler, "unwinding panics are not supported without std", ""),
 ];
 
 const OF_SPLITLINK: &[Message] = &[
@@ -139,7 +141,7 @@ pub fn refusal_by_splitlink(at: &str, messages: &str) -> Result<Refusal> {
 }
 
 fn refusal(at: &str, messages: &str, known: &[Message]) -> Result<Refusal> {
-    let mut found: Option<Refusal> = None;
+    let mut reasons: BTreeMap<Kind, BTreeSet<String>> = BTreeMap::new();
     for text in messages.split("error: ").skip(1).filter(|text| !text.starts_with("aborting due to")) {
         let (kind, names) = known
             .iter()
@@ -150,31 +152,37 @@ fn refusal(at: &str, messages: &str, known: &[Message]) -> Result<Refusal> {
             })
             .with_context(|| format!("{at} is refused with a message that this test does not know:\n{text}"))?;
         let crates = names.split(", ").filter(|name| !name.is_empty()).map(|name| name.split('-').next().unwrap_or(name).to_owned());
-        match &mut found {
-            None => found = Some(Refusal { at: at.to_owned(), kind, crates: crates.collect() }),
-            Some(first) if first.kind == kind => first.crates.extend(crates),
-            Some(first) => bail!("{at} is refused for two reasons: {:?} and {kind:?}", first.kind),
-        }
+        reasons.entry(kind).or_default().extend(crates);
     }
-    found.with_context(|| format!("{at} is refused without an error message:\n{messages}"))
+    ensure!(!reasons.is_empty(), "{at} is refused without an error message:\n{messages}");
+    Ok(Refusal { at: at.to_owned(), reasons })
 }
 
 /// In what `ours` differs from `rustcs`; nothing if it does not. rustc goes on after the first crate that it cannot place and
-/// splitlink does not, so each crate that splitlink names must be one that rustc names.
+/// splitlink does not, so whatever splitlink says must be among what rustc says.
 pub fn difference(rustcs: &Outcome, ours: &Outcome) -> Option<&'static str> {
     if rustcs.lines != ours.lines {
         return Some("the crates are taken in other forms");
     }
-    match (&rustcs.refusal, &ours.refusal) {
-        (None, None) => None,
-        (Some(_), None) => Some("only rustc refuses"),
-        (None, Some(_)) => Some("only splitlink refuses"),
-        (Some(theirs), Some(ours)) if theirs.at != ours.at => Some("they refuse other crates"),
-        (Some(theirs), Some(ours)) if theirs.kind != ours.kind => Some("they refuse for other reasons"),
-        (Some(theirs), Some(ours)) if !ours.crates.is_subset(&theirs.crates) => Some("splitlink blames a crate that rustc does not"),
-        (Some(theirs), Some(ours)) if ours.crates.is_empty() != theirs.crates.is_empty() => Some("only one of them names a crate"),
-        _ => None,
+    let (theirs, ours) = match (&rustcs.refusal, &ours.refusal) {
+        (None, None) => return None,
+        (Some(_), None) => return Some("only rustc refuses"),
+        (None, Some(_)) => return Some("only splitlink refuses"),
+        (Some(theirs), Some(ours)) => (theirs, ours),
+    };
+    if theirs.at != ours.at {
+        return Some("they refuse other crates");
     }
+    for (kind, crates) in &ours.reasons {
+        let Some(theirs) = theirs.reasons.get(kind) else { return Some("they refuse for other reasons") };
+        if !crates.is_subset(theirs) {
+            return Some("splitlink blames a crate that rustc does not");
+        }
+        if crates.is_empty() != theirs.is_empty() {
+            return Some("only one of them names a crate");
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -186,10 +194,10 @@ mod tests {
         let rustcs = "error: cannot satisfy dependencies so `std` only shows up once\n  = help: x\n\nerror: cannot satisfy dependencies so \
                       `core` only shows up once\n\nerror: aborting due to 2 previous errors\n";
         let theirs = refusal_by_rustc("top", rustcs).unwrap();
-        assert_eq!((theirs.kind, theirs.crates.len()), (Kind::Twice, 2));
+        assert_eq!(theirs.reasons[&Kind::Twice].len(), 2);
         let ours = "error: cannot link the bin `top`\n  because the crate `std-12` would be in `top` twice: a, and b\n";
         let ours = refusal_by_splitlink("top", ours).unwrap();
-        assert_eq!(ours.crates, BTreeSet::from(["std".to_owned()]));
+        assert_eq!(ours.reasons[&Kind::Twice], BTreeSet::from(["std".to_owned()]));
         let [theirs, ours] = [theirs, ours].map(|refusal| Outcome { refusal: Some(refusal), ..Outcome::default() });
         assert_eq!(difference(&theirs, &ours), None);
         assert_eq!(difference(&ours, &theirs), Some("splitlink blames a crate that rustc does not"));
