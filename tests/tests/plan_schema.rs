@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use splitlink_tests::rustc_fixture::graph::build_native;
 use splitlink_tests::rustc_fixture::project::{Project, good, words};
-use splitlink_tests::rustc_fixture::schema::{of_link_plans, validate};
+use splitlink_tests::rustc_fixture::schema::{fields_of, schema_of, structs_in, validate, version_in};
 use splitlink_tests::rustc_fixture::tools::{Failure, repository};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -94,7 +94,7 @@ fn files_below(dir: &Path, prefix: &str, found: &mut BTreeSet<String>) -> Result
 
 #[test]
 fn plans_of_every_crate_type_fit() -> Outcome {
-    let schema = of_link_plans()?;
+    let schema = schema_of("link-plan")?;
     let mut seen = BTreeSet::new();
     for (name, plan) in plans(&Project::new("plans")?)? {
         validate(&schema, &plan).context(name)?;
@@ -107,7 +107,7 @@ fn plans_of_every_crate_type_fit() -> Outcome {
 
 #[test]
 fn the_schema_refuses_what_is_no_plan() -> Outcome {
-    let schema = of_link_plans()?;
+    let schema = schema_of("link-plan")?;
     let stamp = "0123456789abcdef0123456789abcdef";
     let plan = json!({
         "version": 2, "crate_name": "app", "crates": [{"id": "dep-1", "stamp": stamp}], "unlinked": ["macros-1"], "prefer_dynamic": false,
@@ -191,26 +191,9 @@ fn kebab_case(name: &str) -> String {
     text
 }
 
-/// The fields of the structs in the code: struct → fields.
-fn structs_in_code() -> Result<Kinds> {
-    let code = fs::read_to_string(repository().join("tools/splitlink/src/plan.rs"))?;
-    let mut structs = Kinds::new();
-    for part in code.split("\npub struct ").skip(1) {
-        let (name, body) = part.split_once(" {\n").context("a struct without a body")?;
-        let (body, _) = body.split_once("\n}\n").context("a struct does not end")?;
-        let fields = body.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'));
-        structs.insert(name.to_owned(), fields.map(|(field, _)| field.to_owned()).collect());
-    }
-    Ok(structs)
-}
-
-fn fields_of(schema: &Value) -> BTreeSet<String> {
-    schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
-}
-
 #[test]
 fn code_and_schema_agree() -> Outcome {
-    let schema = of_link_plans()?;
+    let schema = schema_of("link-plan")?;
     let definitions = schema["$defs"].as_object().context("the schema has no definitions")?;
     let in_schema: Kinds = definitions
         .values()
@@ -222,7 +205,7 @@ fn code_and_schema_agree() -> Outcome {
         })
         .collect();
     assert_eq!(kinds_in_code()?, in_schema);
-    let structs = structs_in_code()?;
+    let structs = structs_in("plan.rs")?;
     assert_eq!(structs["LinkPlan"], fields_of(&schema));
     assert_eq!(structs["Crate"], fields_of(&definitions["rust-crate"]));
     assert_eq!(structs["Link"], fields_of(&definitions["link"]));
@@ -249,15 +232,15 @@ fn code_and_page_agree() -> Outcome {
         in_page.insert(kind, fields.map(str::to_owned).collect());
     }
     assert_eq!(kinds_in_code()?, in_page);
-    for (name, fields) in structs_in_code()? {
+    for (name, fields) in structs_in("plan.rs")? {
         for field in fields {
             assert!(page.contains(&format!("\n| `{field}` | ")), "the page does not describe `{field}` of {name}");
         }
     }
     let code = fs::read_to_string(repository().join("tools/splitlink/src/plan.rs"))?;
-    let version = code.split_once("pub const VERSION: u32 = ").and_then(|(_, rest)| rest.split_once(';')).context("no VERSION")?.0;
+    let version = version_in("plan.rs")?;
     assert!(page.starts_with(&format!("# The link plan, version {version}\n")));
-    assert_eq!(of_link_plans()?["properties"]["version"]["const"].to_string(), version);
+    assert_eq!(schema_of("link-plan")?["properties"]["version"]["const"].to_string(), version);
     for placeholder in ["{sysroot}", "{modules}", "{file}"] {
         assert!(code.contains(&format!("\"{placeholder}\"")) && page.contains(&format!("- **`{placeholder}`**")), "{placeholder}");
     }

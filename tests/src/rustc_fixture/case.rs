@@ -239,7 +239,7 @@ impl Building<'_> {
             ensure!(!text.contains(&*path.to_string_lossy()), "the plan holds a path of this machine, `{}`:\n{text}", path.display());
         }
         let plan: Value = serde_json::from_str(&text)?;
-        schema::validate(&schema::of_link_plans()?, &plan).context("the plan is against its schema")?;
+        schema::validate(&schema::schema_of("link-plan")?, &plan).context("the plan is against its schema")?;
         let links = plan["links"].as_array().context("the plan has no links")?;
         ensure!(links.len() == case.types.len(), "the plan has {} links for {:?}", links.len(), case.types);
         // splitlink's artifacts go where rustc's were made, so that run paths are the same.

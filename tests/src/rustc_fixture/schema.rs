@@ -1,18 +1,58 @@
-//! A validator for the part of JSON Schema that `docs/link-plan.schema.json` uses. The crate for all of it takes minutes to
+//! A validator for the part of JSON Schema that the schemas in `docs` use, and what else holds them to the code. The crate for all of it takes minutes to
 //! compile; a keyword that is not known here is an error, so nothing is left unchecked.
 
 use super::tools::repository;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The schema of link plans.
+/// The schema `docs/<name>.schema.json`.
 ///
 /// # Errors
-/// If `docs/link-plan.schema.json` is not there or no JSON.
-pub fn of_link_plans() -> Result<Value> {
-    let path = repository().join("docs/link-plan.schema.json");
+/// If it is not there or no JSON.
+pub fn schema_of(name: &str) -> Result<Value> {
+    let path = repository().join(format!("docs/{name}.schema.json"));
     let text = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("`{}` is no JSON", path.display()))
+}
+
+/// The names of the properties that `schema` knows.
+pub fn fields_of(schema: &Value) -> BTreeSet<String> {
+    schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
+}
+
+/// The structs in the source file `path` of splitlink, each with its fields as they are called in JSON.
+///
+/// # Errors
+/// If it cannot be read, or is not written as rustfmt writes.
+pub fn structs_in(path: &str) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let code = std::fs::read_to_string(repository().join("tools/splitlink/src").join(path))?;
+    let mut structs = BTreeMap::new();
+    for part in code.split("\npub struct ").skip(1) {
+        let (name, body) = part.split_once(" {\n").context("a struct without a body")?;
+        let (body, _) = body.split_once("\n}\n").context("a struct does not end")?;
+        let mut fields = BTreeSet::new();
+        let mut renamed = None;
+        for line in body.lines().map(str::trim) {
+            if let Some(name) = line.strip_prefix("#[serde(rename = \"").and_then(|rest| rest.strip_suffix("\")]")) {
+                renamed = Some(name.to_owned());
+            } else if let Some((field, _)) = line.strip_prefix("pub ").and_then(|line| line.split_once(':')) {
+                fields.insert(renamed.take().unwrap_or_else(|| field.to_owned()));
+            }
+        }
+        structs.insert(name.to_owned(), fields);
+    }
+    Ok(structs)
+}
+
+/// The `VERSION` in the source file `path` of splitlink.
+///
+/// # Errors
+/// If there is none.
+pub fn version_in(path: &str) -> Result<String> {
+    let code = std::fs::read_to_string(repository().join("tools/splitlink/src").join(path))?;
+    let rest = code.split_once("pub const VERSION: u32 = ").with_context(|| format!("no VERSION in {path}"))?.1;
+    Ok(rest.split_once(';').with_context(|| format!("VERSION in {path} does not end"))?.0.to_owned())
 }
 
 /// Checks `value` against `schema`.
@@ -75,6 +115,14 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<()> {
                     None => true,
                 }
             }
+            "additionalProperties" if wanted.is_object() => {
+                for (name, property) in value.as_object().into_iter().flatten() {
+                    if keywords.get("properties").is_none_or(|properties| properties.get(name).is_none()) {
+                        check(root, wanted, property, &format!("{at}.{name}"))?;
+                    }
+                }
+                true
+            }
             "oneOf" => {
                 let results: Vec<Result<()>> = wanted.as_array().into_iter().flatten().map(|s| check(root, s, value, at)).collect();
                 let fitting = results.iter().filter(|result| result.is_ok()).count();
@@ -128,6 +176,8 @@ mod tests {
         ] {
             assert!(validate(&schema, &wrong).is_err(), "{wrong}");
         }
+        let map = json!({"properties": {"a": {}}, "additionalProperties": {"type": "string"}});
+        assert!(validate(&map, &json!({"a": 1, "b": "x"})).is_ok() && validate(&map, &json!({"b": 1})).is_err());
         assert!(validate(&json!({"maximum": 3}), &json!(1)).unwrap_err().to_string().contains("`maximum`"));
     }
 }
