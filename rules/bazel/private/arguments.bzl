@@ -14,15 +14,18 @@ def new_arguments(ctx):
     args.set_param_file_format("multiline")
     return args
 
-def add_dependencies(args, deps):
+def add_dependencies(args, deps, lto):
     """Adds the metadata and proc macros that a crate is compiled against.
 
     Args:
         args: The Args of a `metadata`, `codegen` or `no-link` action.
         deps: The crate set of the crate's dependencies.
+        lto: Whether the crate is compiled for LTO.
     """
     args.add_all(deps.rmetas, before_each = "--metadata")
     args.add_all(deps.proc_macros, before_each = "--proc-macro")
+    if lto:
+        args.add("--lto")
 
 def file_count(crate):
     """Says how many source files a crate has, as rules_rust's own progress messages do.

@@ -3,7 +3,7 @@
 load(":arguments.bzl", "add_dependencies", "file_count", "new_arguments")
 load(":toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 
-def declare_library(ctx, tool, crate, action, deps, replaced, directory, display_name):
+def declare_library(ctx, tool, crate, action, deps, replaced, directory, display_name, lto):
     """Declares the actions that build an rlib.
 
     Neither action depends on the code of any other library.
@@ -17,6 +17,7 @@ def declare_library(ctx, tool, crate, action, deps, replaced, directory, display
         replaced: A dict whose keys are the files that the split replaces with its own.
         directory: The folder for the outputs, relative to the package.
         display_name: What progress messages call the library.
+        lto: Whether the library is compiled for LTO.
 
     Returns:
         A tuple of the metadata (File) and the library (File).
@@ -31,7 +32,7 @@ def declare_library(ctx, tool, crate, action, deps, replaced, directory, display
 
     metadata_args = new_arguments(ctx)
     metadata_args.add("--output", rmeta)
-    add_dependencies(metadata_args, deps)
+    add_dependencies(metadata_args, deps, lto)
     ctx.actions.run(
         executable = tool,
         arguments = ["metadata", metadata_args, "--"] + action.args,
@@ -46,7 +47,7 @@ def declare_library(ctx, tool, crate, action, deps, replaced, directory, display
     codegen_args = new_arguments(ctx)
     codegen_args.add("--output", rlib)
     codegen_args.add("--published-metadata", rmeta)
-    add_dependencies(codegen_args, deps)
+    add_dependencies(codegen_args, deps, lto)
     ctx.actions.run(
         executable = tool,
         arguments = ["codegen", codegen_args, "--"] + action.args,

@@ -3,7 +3,7 @@
 load(":arguments.bzl", "new_arguments")
 load(":toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 
-def new_link(plan, modules, inputs, rlibs, sysroot, env, description):
+def new_link(plan, modules, inputs, rlibs, sysroot, env, description, lto):
     """Gathers what it takes to link a crate.
 
     Args:
@@ -14,6 +14,7 @@ def new_link(plan, modules, inputs, rlibs, sysroot, env, description):
         sysroot: The path of the Rust sysroot that the crate is linked with.
         env: The environment of the linker (dict).
         description: The crate's type and name, for progress messages.
+        lto: How link-time optimisation is done: "off" or "thin".
 
     Returns:
         A struct to be given to `declare_link_only`.
@@ -22,6 +23,7 @@ def new_link(plan, modules, inputs, rlibs, sysroot, env, description):
         description = description,
         env = env,
         inputs = inputs,
+        lto = lto,
         modules = modules,
         plan = plan,
         rlibs = rlibs,
@@ -47,6 +49,8 @@ def declare_link_only(ctx, tool, link, output, crate_type = None, report = None,
     args.add_all("--modules", [link.modules], expand_directories = False)
     args.add_all(link.rlibs, before_each = "--rlib")
     args.add("--sysroot", link.sysroot)
+    if link.lto != "off":
+        args.add("--lto", link.lto)
     transitive = [link.rlibs]
     inputs = link.inputs + [link.plan, link.modules]
     if dylibs:

@@ -10,6 +10,7 @@ _PUBLISHED = (
     "dylibs",
     "flaky",
     "local",
+    "lto",
     "shard_count",
     "size",
     "timeout",

@@ -3,7 +3,7 @@
 load(":arguments.bzl", "add_dependencies", "file_count", "new_arguments")
 load(":toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 
-def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_name, dylib_of = None, crate_types = ""):
+def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_name, lto, dylib_of = None, crate_types = ""):
     """Declares the action that compiles a crate and writes down how it is linked.
 
     Args:
@@ -15,6 +15,7 @@ def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_n
         deps: The crate set of the crate's dependencies.
         directory: The folder for the outputs, relative to the package.
         display_name: What progress messages call the crate.
+        lto: Whether the crate is compiled for LTO.
         dylib_of: The metadata (File) of the library whose dylib is planned, in place of the crate. Default: none.
         crate_types: The crate types to compile for, joined by commas. Default: empty, for rules_rust's own.
 
@@ -27,7 +28,7 @@ def declare_no_link(ctx, tool, crate, action, inputs, deps, directory, display_n
     args = new_arguments(ctx)
     args.add("--plan", plan)
     args.add_all("--modules", [modules], expand_directories = False)
-    add_dependencies(args, deps)
+    add_dependencies(args, deps, lto)
     if dylib_of:
         args.add("--dylib-of", dylib_of)
     if crate_types:

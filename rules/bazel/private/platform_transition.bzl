@@ -1,17 +1,20 @@
-"""The transition behind the `platform` attribute."""
+"""The transition behind the attributes `platform` and `lto`."""
 
 _PLATFORMS = "//command_line_option:platforms"
+_LTO = str(Label("//rules/bazel:lto"))
 
 def _platform_transition_impl(settings, attr):
+    # Everything below a target is compiled as its LTO needs it.
+    lto = attr.lto or settings[_LTO]
     if not attr.platform:
-        return {_PLATFORMS: settings[_PLATFORMS]}
+        return {_LTO: lto, _PLATFORMS: settings[_PLATFORMS]}
     platform = str(attr.platform)
 
     # With --noincompatible_unambiguous_label_stringification a label of the main repository lacks its @.
-    return {_PLATFORMS: platform if platform.startswith("@") else "@" + platform}
+    return {_LTO: lto, _PLATFORMS: platform if platform.startswith("@") else "@" + platform}
 
 platform_transition = transition(
     implementation = _platform_transition_impl,
-    inputs = [_PLATFORMS],
-    outputs = [_PLATFORMS],
+    inputs = [_LTO, _PLATFORMS],
+    outputs = [_LTO, _PLATFORMS],
 )

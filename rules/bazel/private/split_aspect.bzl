@@ -5,6 +5,7 @@ load(":crate_set.bzl", "crate_set")
 load(":library_actions.bzl", "declare_library")
 load(":link_inputs.bzl", "part_inputs")
 load(":link_only.bzl", "declare_link_only", "new_link")
+load(":lto_setting.bzl", "LtoInfo", "is_lto_configuration")
 load(":names.bzl", "CRATE_TYPES_TAG_PREFIX", "DYLIB_TAG", "public_label", "public_name")
 load(":no_link.bzl", "declare_no_link")
 load(":providers.bzl", "SplitInfo")
@@ -97,7 +98,8 @@ def _data_runfiles(ctx):
     return [dep[DefaultInfo].default_runfiles for dep in _targets(ctx, "data")]
 
 def _split_library(ctx, tools, crate, found, deps, known, directory, display_name):
-    rmeta, rlib = declare_library(ctx, tools.tool, crate, found.action, deps, known, directory, display_name)
+    lto = is_lto_configuration(ctx, ctx.attr._lto[LtoInfo].mode)
+    rmeta, rlib = declare_library(ctx, tools.tool, crate, found.action, deps, known, directory, display_name, lto)
     return SplitInfo(
         artifact = None,
         crates = crate_set.of_library(
@@ -126,6 +128,8 @@ def _split_linked(target, ctx, tools, crate, found, deps, known, directory, disp
         for tag in ctx.rule.attr.tags
         if tag.startswith(CRATE_TYPES_TAG_PREFIX)
     ]
+    mode = ctx.attr._lto[LtoInfo].mode
+    lto = is_lto_configuration(ctx, mode)
     plan, modules = declare_no_link(
         ctx,
         tools.tool,
@@ -135,6 +139,7 @@ def _split_linked(target, ctx, tools, crate, found, deps, known, directory, disp
         deps,
         directory,
         display_name,
+        lto = lto,
         crate_types = crate_types[0] if crate_types else "",
         dylib_of = library.rmeta if library else None,
     )
@@ -145,6 +150,7 @@ def _split_linked(target, ctx, tools, crate, found, deps, known, directory, disp
         rlibs = deps.rlibs,
         sysroot = tools.rust.sysroot,
         env = found.action.env,
+        lto = mode if lto else "off",
         description = "{} {}".format("dylib" if library else crate.type, display_name),
     )
 
@@ -206,6 +212,12 @@ split_aspect = aspect(
     doc = "Declares, for every crate that a target is made of, the actions that build it through the split. " +
           "Build scripts are not reached: they stay rules_rust's.",
     attr_aspects = _DEPENDENCY_ATTRIBUTES + _FORWARDING_ATTRIBUTES + ["crate"],
+    attrs = {
+        "_lto": attr.label(
+            default = Label("//rules/bazel:lto"),
+            providers = [LtoInfo],
+        ),
+    },
     fragments = ["cpp"],
     toolchains = SPLIT_TOOLCHAINS,
 )

@@ -136,6 +136,11 @@ _COMMON_ATTRS = {
         doc = "What `$(location)` in `args` may name; the target's own `data` is in the runfiles without it. Default: none.",
         allow_files = True,
     ),
+    "lto": attr.string(
+        doc = "Link-time optimisation of the target with all that is linked statically, the standard library included: `off` or `thin`. " +
+              "Default: what `--@splitlink//rules/bazel:lto` says.",
+        values = ["", "off", "thin"],
+    ),
     "platform": attr.label(
         doc = "The platform to build for. Default: the one of the build.",
     ),

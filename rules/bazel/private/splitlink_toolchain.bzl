@@ -1,5 +1,18 @@
 """The rule that declares a splitlink toolchain."""
 
+_LINKAGE = str(Label("//rules/bazel:linkage"))
+_LTO = str(Label("//rules/bazel:lto"))
+
+def _tool_transition_impl(_settings, _attr):
+    # One tool, however the targets that it works for are linked.
+    return {_LINKAGE: "static", _LTO: "off"}
+
+_tool_transition = transition(
+    implementation = _tool_transition_impl,
+    inputs = [],
+    outputs = [_LINKAGE, _LTO],
+)
+
 def _splitlink_toolchain_impl(ctx):
     return [
         platform_common.ToolchainInfo(splitlink = ctx.attr.splitlink[DefaultInfo].files_to_run),
@@ -14,6 +27,7 @@ splitlink_toolchain = rule(
     doc = """Declares which executable the actions of the split run.
 
 Its `ToolchainInfo` has one field, `splitlink`: the `FilesToRunProvider` of the executable.""",
+    cfg = _tool_transition,
     attrs = {
         "splitlink": attr.label(
             doc = "The splitlink executable: a target that builds it, or a prebuilt file.",
@@ -21,6 +35,9 @@ Its `ToolchainInfo` has one field, `splitlink`: the `FilesToRunProvider` of the 
             cfg = "exec",
             executable = True,
             mandatory = True,
+        ),
+        "_allowlist_function_transition": attr.label(
+            default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
         ),
     },
 )

@@ -29,6 +29,7 @@ pub mod formats;
 mod link_dylibs;
 pub mod link_line;
 pub mod link_only;
+pub mod lto;
 pub mod metadata;
 pub mod no_link;
 pub mod offered;

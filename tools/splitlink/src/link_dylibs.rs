@@ -29,7 +29,7 @@ impl Linking<'_> {
     }
 
     /// The folder of the sysroot's libraries for the line's target.
-    fn sysroot_libdir(&self) -> Result<PathBuf> {
+    pub(crate) fn sysroot_libdir(&self) -> Result<PathBuf> {
         let target = self.link.line.iter().find_map(|item| if let Item::SysrootCrate { target, .. } = item { Some(target) } else { None });
         let target = target.context("the plan links no crate of the sysroot")?;
         Ok(self.sysroot()?.join("lib/rustlib").join(target).join("lib"))

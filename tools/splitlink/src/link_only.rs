@@ -4,7 +4,9 @@ use crate::archive::{Archive, Builder};
 use crate::bundled;
 use crate::command::ChildFailed;
 use crate::dylib_manifest;
+use crate::formats::Linkage;
 use crate::link_line::{self, Part};
+use crate::lto::{self, Lto};
 use crate::offered::{Decision, Offered};
 use crate::plan::{FILE, Item, Link, LinkPlan, MODULES, SYSROOT};
 use crate::report::{self, LinkReport};
@@ -48,6 +50,13 @@ pub struct Inputs {
     /// with `$ORIGIN`, the artifact's own folder. [default: where each dylib is now]
     #[arg(long = "dylib-dir", value_name = "DIR")]
     pub dylib_dirs: Vec<PathBuf>,
+    /// Optimise what is linked as a whole, the standard library included: of what was compiled with `--lto`, its bitcode. [default: off]
+    #[arg(long, value_enum, default_value = "off", hide_default_value = true)]
+    pub lto: Lto,
+    /// A folder for what LTO made of each module, from which later links take what has not changed; made if it does not exist.
+    /// [default: none]
+    #[arg(long, value_name = "DIR", requires = "lto")]
+    pub lto_cache: Option<PathBuf>,
     /// The folder that holds lib/rustlib/<target>/lib. [default: none, which serves only crates without a standard library]
     #[arg(long, value_name = "DIR")]
     pub sysroot: Option<PathBuf>,
@@ -71,6 +80,9 @@ pub fn run(inputs: &Inputs, outputs: &[(Option<String>, PathBuf)]) -> Result<()>
         let link = link_for(&plan, crate_type.as_deref())?;
         let cannot = || format!("cannot link the {} `{}`", link.crate_type, plan.crate_name);
         let decision = offered.decide(&plan, link, inputs.prefer_dynamic || plan.prefer_dynamic).with_context(cannot)?;
+        if inputs.lto != Lto::Off {
+            lto::refuse_unsupported(&link.crate_type, decision.of(Linkage::Dynamic).next()).with_context(cannot)?;
+        }
         let scratch = Scratch::beside(output)?;
         let linking = Linking { plan: &plan, link, inputs, offered: &offered, decision: &decision, scratch: &scratch };
         let artifact = scratch.path().join(&link.file_name);
@@ -139,6 +151,10 @@ impl Linking<'_> {
         }
         let run_paths = self.run_paths_to_dylibs(output, &args)?;
         args.extend(run_paths);
+        if self.inputs.lto == Lto::Thin {
+            let bin = self.sysroot_libdir()?.with_file_name("bin");
+            lto::linker_flags(&mut args, self.is_called_as_compiler(), &bin, self.inputs.lto_cache.as_deref())?;
+        }
         let args = self.shortened(args)?;
         // As rustc does (`rustc_codegen_ssa::back::linker::disable_localization`, 1.95).
         let result = Command::new(linker).args(&args).env("LC_ALL", "C").env("VSLANG", "1033").env("PATH", self.search_path()?).output();
@@ -182,7 +198,11 @@ impl Linking<'_> {
             Item::Crate { id } => args.push(text(self.rlib(id)?.to_owned())),
             Item::WholeCrate { id } => args.extend(self.whole_crate(id)?),
             Item::CrateMetadata { id } => args.push(text(self.crate_metadata(id)?)),
-            Item::SysrootCrate { target, file_name } => args.push(text(self.sysroot_crate(target, file_name)?)),
+            Item::SysrootCrate { target, file_name } => {
+                let rlib = self.sysroot_crate(target, file_name)?;
+                let stays = self.inputs.lto == Lto::Off || link_line::crate_of(item).is_some_and(lto::stays_native);
+                args.push(text(if stays { rlib } else { self.bitcode_archive(&rlib)? }));
+            }
             Item::BundledLibrary { id, member, arg } => args.push(arg.replace(FILE, &text(self.bundled_library(id, member)?))),
             Item::SearchPath { dir } => args.extend(["-L".to_owned(), self.resolved(dir)?]),
             Item::VersionScript { file, arg } => args.push(arg.replace(FILE, &text(self.module(file)?))),
@@ -200,6 +220,13 @@ impl Linking<'_> {
         let arg = run_path::rebase(arg, Path::new(&self.link.output_dir), to);
         // The loader knows no working folder: what is relative to it here must be relative to the artifact there.
         if arg.contains(SYSROOT) { Ok(arg.replace(SYSROOT, &run_path::from_origin(self.sysroot()?, to))) } else { Ok(arg) }
+    }
+
+    /// The bitcode of the rlib `rlib` of the sysroot, as an archive.
+    fn bitcode_archive(&self, rlib: &Path) -> Result<PathBuf> {
+        let archive = self.scratch.subdir("bitcode")?.join(rlib.file_name().unwrap_or_default());
+        lto::write_bitcode_archive(rlib, &archive)?;
+        Ok(archive)
     }
 
     /// Puts a staticlib together as rustc does (`rustc_codegen_ssa::back::link::link_staticlib`, 1.95): the crate's own

@@ -24,6 +24,10 @@ pub struct Dependencies {
     /// Proc macro (.so) that this crate or one below it uses; once for each. [default: none]
     #[arg(long = "proc-macro", value_name = "SO")]
     pub proc_macros: Vec<PathBuf>,
+    /// Compile to LLVM bitcode in place of machine code, which `link-only --lto` needs; the same for a crate and all below it.
+    /// [default: compile to machine code]
+    #[arg(long)]
+    pub lto: bool,
 }
 
 impl Dependencies {
@@ -32,6 +36,9 @@ impl Dependencies {
     /// # Errors
     /// If a file is broken, or two are of one crate.
     pub fn put_before(&self, args: &mut RustcArgs, scratch: &Scratch, form: Form) -> Result<DependencyFolder> {
+        if self.lto {
+            args.push("codegen", "linker-plugin-lto");
+        }
         let metadata = crates::by_identity(&self.metadata)?;
         let proc_macros = crates::by_identity(&self.proc_macros)?;
         let folder = DependencyFolder::new(scratch.subdir("deps")?, &metadata, &proc_macros, form)?;

@@ -1,0 +1,3 @@
+pub fn table() -> Vec<u32> {
+    squares::squares!().to_vec()
+}

@@ -1,0 +1,116 @@
+//! LTO in link-only: the linker of the Rust toolchain optimises and generates code for all bitcode that is linked, the standard
+//! library's included, in parallel.
+//!
+//! It is the toolchain's own `rust-lld` in every case: it and what rustc writes are the same LLVM.
+
+use crate::archive::{Archive, Builder};
+use crate::link_line;
+use anyhow::{Context, Result, bail};
+use object::{Object, ObjectSection};
+use std::path::Path;
+
+/// How link-time optimisation is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Lto {
+    /// Not at all.
+    Off,
+    /// Module by module, with summaries of all others, in parallel.
+    Thin,
+}
+
+/// The section in which rustc keeps a module's bitcode beside its machine code (`rustc_codegen_llvm::back::write::embed_bitcode`, 1.95).
+const BITCODE_SECTION: &str = ".llvmbc";
+
+/// How bitcode begins: bare, and in a wrapper.
+const MAGICS: [&[u8; 4]; 2] = [b"BC\xc0\xde", b"\xde\xc0\x17\x0b"];
+
+/// Whether `bytes` are LLVM bitcode.
+pub fn is_bitcode(bytes: &[u8]) -> bool {
+    MAGICS.iter().any(|magic| bytes.starts_with(*magic))
+}
+
+/// Whether a crate of the sysroot stays out of LTO: calls to what these define come into being when code is generated, after LTO.
+pub fn stays_native(id: &str) -> bool {
+    link_line::is_always_static(id)
+}
+
+/// Writes to `to` the rlib `rlib` with each object exchanged for the bitcode that it carries; an object that carries none stays.
+///
+/// # Errors
+/// If an object cannot be read or the archive not be written.
+pub fn write_bitcode_archive(rlib: &Path, to: &Path) -> Result<()> {
+    let archive = Archive::read(rlib)?;
+    let mut builder = Builder::default();
+    for member in archive.members.iter().filter(|member| !crate::rlib::is_metadata(&member.name)) {
+        let contents = archive.contents(member);
+        let object = object::File::parse(contents);
+        let bitcode = object.as_ref().ok().and_then(|object| object.section_by_name(BITCODE_SECTION));
+        let data = match &bitcode {
+            Some(section) => {
+                section.data().with_context(|| format!("cannot read the bitcode in `{}` of `{}`", member.name, rlib.display()))?
+            }
+            None => contents,
+        };
+        // Empty where rustc was told to embed none.
+        builder.add_bytes(&member.name, if data.is_empty() { contents } else { data }.to_vec());
+    }
+    builder.write(to)
+}
+
+/// What LTO does not do yet.
+///
+/// # Errors
+/// If this link would need it.
+pub fn refuse_unsupported(crate_type: &str, dynamic: Option<&str>) -> Result<()> {
+    if !matches!(crate_type, "bin" | "cdylib" | "proc-macro") {
+        bail!("splitlink does no LTO of a {crate_type} yet\n  help: link it, and compile everything below it, without `--lto`");
+    }
+    if let Some(dynamic) = dynamic {
+        bail!(
+            "splitlink does no LTO yet where a crate is linked dynamically, as `{dynamic}` is\n  help: link without `--lto`, or everything statically"
+        );
+    }
+    Ok(())
+}
+
+/// What makes the linker do it, given its other arguments: flags to add at the end.
+///
+/// # Errors
+/// If the toolchain has no linker for it.
+pub fn linker_flags(args: &mut Vec<String>, called_as_compiler: bool, sysroot_bin: &Path, cache: Option<&Path>) -> Result<()> {
+    let mut flags = vec!["--thinlto-jobs=all".to_owned()];
+    if let Some(cache) = cache {
+        flags.push(format!("--thinlto-cache-dir={}", cache.display()));
+        flags.push(format!("--thinlto-cache-policy={CACHE_POLICY}"));
+    }
+    if !called_as_compiler {
+        args.extend(flags);
+        return Ok(());
+    }
+    // Whatever linker the user's flags name, the bitcode is rustc's.
+    let wrapper = sysroot_bin.join("gcc-ld");
+    if !wrapper.is_dir() {
+        bail!(
+            "the toolchain has no linker for LTO: `{}` does not exist\n  help: `rust-lld` and its `gcc-ld` folder come with Rust's own toolchains; is it among the action's inputs?",
+            wrapper.display()
+        );
+    }
+    args.retain(|arg| !arg.starts_with("-fuse-ld="));
+    args.extend([format!("-B{}", wrapper.display()), "-fuse-ld=lld".to_owned()]);
+    args.extend(flags.into_iter().map(|flag| format!("-Wl,{flag}")));
+    Ok(())
+}
+
+/// What the cache may keep: entries unused for a week go, and it takes no more than a tenth of the free disk.
+const CACHE_POLICY: &str = "prune_after=604800s:cache_size=10%";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bitcode_by_its_magic() {
+        assert!(is_bitcode(b"BC\xc0\xde\x35") && is_bitcode(b"\xde\xc0\x17\x0b\0"));
+        assert!(!is_bitcode(b"\x7fELF") && !is_bitcode(b""));
+    }
+}
