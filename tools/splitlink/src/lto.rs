@@ -21,14 +21,6 @@ pub enum Lto {
 /// The section in which rustc keeps a module's bitcode beside its machine code (`rustc_codegen_llvm::back::write::embed_bitcode`, 1.95).
 const BITCODE_SECTION: &str = ".llvmbc";
 
-/// How bitcode begins: bare, and in a wrapper.
-const MAGICS: [&[u8; 4]; 2] = [b"BC\xc0\xde", b"\xde\xc0\x17\x0b"];
-
-/// Whether `bytes` are LLVM bitcode.
-pub fn is_bitcode(bytes: &[u8]) -> bool {
-    MAGICS.iter().any(|magic| bytes.starts_with(*magic))
-}
-
 /// Whether a crate of the sysroot stays out of LTO: calls to what these define come into being when code is generated, after LTO.
 pub fn stays_native(id: &str) -> bool {
     link_line::is_always_static(id)
@@ -109,8 +101,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bitcode_by_its_magic() {
-        assert!(is_bitcode(b"BC\xc0\xde\x35") && is_bitcode(b"\xde\xc0\x17\x0b\0"));
-        assert!(!is_bitcode(b"\x7fELF") && !is_bitcode(b""));
+    fn objects_exchanged_for_their_bitcode() {
+        use object::write::Object;
+        use object::{Architecture, BinaryFormat, Endianness, SectionKind};
+        let object = |bitcode: Option<&[u8]>| {
+            let mut object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+            if let Some(bitcode) = bitcode {
+                let section = object.add_section(Vec::new(), BITCODE_SECTION.into(), SectionKind::Other);
+                object.append_section_data(section, bitcode, 1);
+            }
+            object.write().unwrap()
+        };
+        let dir = std::env::temp_dir().join(format!("splitlink-lto-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let mut rlib = Builder::default();
+        rlib.add_bytes("lib.rmeta", b"metadata".to_vec());
+        for (name, bitcode) in [("with.o", Some(&b"BC\xc0\xde and so on"[..])), ("empty.o", Some(b"")), ("without.o", None)] {
+            rlib.add_bytes(name, object(bitcode));
+        }
+        rlib.write(&dir.join("libx.rlib")).unwrap();
+        write_bitcode_archive(&dir.join("libx.rlib"), &dir.join("libx.a")).unwrap();
+        let made = Archive::read(&dir.join("libx.a")).unwrap();
+        let members: Vec<_> = made.members.iter().map(|m| (m.name.as_str(), made.contents(m).to_vec())).collect();
+        let expected = [("with.o", b"BC\xc0\xde and so on".to_vec()), ("empty.o", object(Some(b""))), ("without.o", object(None))];
+        assert_eq!(members, expected);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn flags_for_either_kind_of_linker() {
+        let mut args = vec!["-shared".to_owned()];
+        linker_flags(&mut args, false, Path::new("absent"), Some(Path::new("cache"))).unwrap();
+        assert_eq!(args[..3], ["-shared", "--thinlto-jobs=all", "--thinlto-cache-dir=cache"]);
+        let message = linker_flags(&mut args, true, Path::new("absent"), None).unwrap_err().to_string();
+        assert!(message.contains("absent/gcc-ld") && message.contains("help:"), "{message}");
     }
 }
