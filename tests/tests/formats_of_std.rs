@@ -55,7 +55,7 @@ table! { std_forms:
     shared_by_a_cdylib: linked("cdylib", C_FUNCTION).dynamic().takes("std", Taken::Dylib);
     in_a_staticlib: linked("staticlib", C_FUNCTION).dynamic().takes("std", Taken::Rlib);
     shared_by_a_test: bin("#[test] fn works() { println!(\"ran\") }").flags(&["--test"]).dynamic().takes("std", Taken::Dylib).takes("test", Taken::Rlib);
-    because_of_a_dylib: over(Dylib).dynamic_below().takes("std", Taken::Dylib).takes("library", Taken::Dylib).prints("42");
+    because_of_a_dylib: over(Dylib).dynamic_below().takes("std", Taken::Dylib).takes("library", Taken::Dylib).prints("42").by_rustc();
     not_because_of_both: over(Both).dynamic_below().takes("std", Taken::Rlib).takes("library", Taken::Rlib).prints("42");
     inside_a_dylib_and_shared: over(Dylib).refused("top", Kind::Twice);
     static_program: over(Rlib).all(&["-Ctarget-feature=+crt-static"]).takes("std", Taken::Rlib).prints("42");
@@ -175,12 +175,12 @@ const BELOW_NO_LINK: &str = "#[macro_use] #[no_link] extern crate library; pub f
 
 table! { macros:
     not_linked: bin(USES_NO_LINK).unit(Rlib, "library", MACROS, &[]).lacks("library").prints("42");
-    not_linked_dylib: bin(USES_NO_LINK).unit(Dylib, "library", MACROS, &[]).dynamic().lacks("library").takes("std", Taken::Dylib).prints("42");
+    not_linked_dylib: bin(USES_NO_LINK).unit(Dylib, "library", MACROS, &[]).dynamic().lacks("library").takes("std", Taken::Dylib).prints("42").by_rustc();
     not_linked_dylib_does_not_share_std: bin(USES_NO_LINK).unit(Dylib, "library", MACROS, &[]).dynamic_below().lacks("library").takes("std", Taken::Rlib).prints("42");
     not_linked_dylib_below_a_staticlib: linked("staticlib", C_NO_LINK).unit(Dylib, "library", MACROS, &[]).dynamic_below().lacks("library");
     not_linked_below: bin("fn main() { println!(\"{}\", middle::answer()) }").unit(Dylib, "library", MACROS, &[]).unit(Rlib, "middle", BELOW_NO_LINK, &["library"]).dynamic_below().lacks("library").takes("middle", Taken::Rlib).prints("42");
     linked_rlib: bin(USES_MACRO).unit(Rlib, "library", MACROS, &[]).takes("library", Taken::Rlib).prints("42");
-    linked_dylib: bin(USES_MACRO).unit(Dylib, "library", MACROS, &[]).dynamic().takes("library", Taken::Dylib).prints("42");
+    linked_dylib: bin(USES_MACRO).unit(Dylib, "library", MACROS, &[]).dynamic().takes("library", Taken::Dylib).prints("42").by_rustc();
 }
 
 const STATE: &str = r#"
@@ -207,14 +207,14 @@ fn also(special: Special) -> Special {
 }
 
 table! { across_dylibs:
-    two_dylibs: shared_state(Dylib, Dylib).dynamic().takes("state", Taken::Dylib).takes("raising", Taken::Dylib);
-    two_dylibs_optimised: shared_state(Dylib, Dylib).all(&["-Copt-level=3"]).dynamic().takes("state", Taken::Dylib);
-    one_inside_the_other: shared_state(Rlib, Dylib).dynamic().lacks("state").takes("raising", Taken::Dylib);
+    two_dylibs: shared_state(Dylib, Dylib).dynamic().takes("state", Taken::Dylib).takes("raising", Taken::Dylib).by_rustc();
+    two_dylibs_optimised: shared_state(Dylib, Dylib).all(&["-Copt-level=3"]).dynamic().takes("state", Taken::Dylib).by_rustc();
+    one_inside_the_other: shared_state(Rlib, Dylib).dynamic().lacks("state").takes("raising", Taken::Dylib).by_rustc();
     one_inside_the_other_optimised: shared_state(Rlib, Dylib).all(&["-Copt-level=3"]).dynamic().lacks("state");
-    rlib_over_dylib: shared_state(Dylib, Rlib).dynamic_below().takes("state", Taken::Dylib).takes("raising", Taken::Rlib);
+    rlib_over_dylib: shared_state(Dylib, Rlib).dynamic_below().takes("state", Taken::Dylib).takes("raising", Taken::Rlib).by_rustc();
     v0_symbols: shared_state(Dylib, Rlib).all(&["-Csymbol-mangling-version=v0"]).dynamic().takes("state", Taken::Dylib);
     inside_two_dylibs: also(shared_state(Rlib, Dylib)).dynamic().refused("top", Kind::Twice);
-    below_two_dylibs: also(shared_state(Dylib, Dylib)).dynamic().takes("also", Taken::Dylib);
+    below_two_dylibs: also(shared_state(Dylib, Dylib)).dynamic().takes("also", Taken::Dylib).by_rustc();
     exported_for_c: linked("cdylib", "pub use exporting::f;").unit(Rlib, "exporting", EXPORTING, &[]).takes("exporting", Taken::Rlib);
     exported_for_c_by_a_dylib: linked("cdylib", "pub use exporting::f;").unit(Dylib, "exporting", EXPORTING, &[]).dynamic().takes("exporting", Taken::Dylib);
     exported_for_c_inside_a_dylib: linked("cdylib", "pub use over::f;").unit(Rlib, "exporting", EXPORTING, &[]).unit(Dylib, "over", "pub use exporting::f;", &["exporting"]).dynamic().lacks("exporting");
@@ -237,9 +237,9 @@ table! { native_libraries:
     in_an_rlib: native(Rlib, "-lstatic=sum");
     in_a_dylib: native(Dylib, "-lstatic=sum").dynamic().takes("native", Taken::Dylib);
     whole_in_a_dylib: native(Dylib, "-lstatic:+whole-archive=sum").dynamic().takes("native", Taken::Dylib);
-    inlined_from_a_dylib: bin(SUMS).unit(Dylib, "native", SUM_INLINED, &[]).unit_flags(&["-Lnative={native}"]).dynamic().takes("native", Taken::Dylib).prints("42");
+    inlined_from_a_dylib: bin(SUMS).unit(Dylib, "native", SUM_INLINED, &[]).unit_flags(&["-Lnative={native}"]).dynamic().takes("native", Taken::Dylib).prints("42").by_rustc();
     inlined_from_an_rlib: bin(SUMS).unit(Rlib, "native", SUM_INLINED, &[]).unit_flags(&["-Lnative={native}"]).dynamic().prints("42");
     inlined_from_inside_a_dylib: bin("fn main() { println!(\"{}\", over::of(40, 2)) }").unit(Rlib, "native", SUM_INLINED, &[]).unit_flags(&["-Lnative={native}"]).unit(Dylib, "over", "pub use native::of;", &["native"]).dynamic().lacks("native").prints("42");
     shared_below_an_rlib: native(Rlib, "-ldylib=sumdyn").flags(&["-Lnative={native}"]).dynamic().takes("std", Taken::Dylib);
-    shared_below_a_dylib: native(Dylib, "-ldylib=sumdyn").flags(&["-Lnative={native}"]).dynamic().takes("native", Taken::Dylib);
+    shared_below_a_dylib: native(Dylib, "-ldylib=sumdyn").flags(&["-Lnative={native}"]).dynamic().takes("native", Taken::Dylib).by_rustc();
 }

@@ -88,6 +88,14 @@ pub fn dylib_folders(case: &Case) -> Vec<String> {
     (0..case.forms.len()).map(|place| folder(case.shape, place, &case.forms, case.prefer.inner)).collect()
 }
 
+/// The inner dylibs of `case`, in order.
+pub fn dylibs(case: &Case) -> Vec<String> {
+    let with_dylib = (0..case.forms.len()).filter(|&place| case.forms[place].dylib());
+    with_dylib
+        .map(|place| format!("{}/lib{}.so", folder(case.shape, place, &case.forms, case.prefer.inner), source::identity(place)))
+        .collect()
+}
+
 fn command(lab: &Lab, name: &str, source: &str, dir: &str, prefer_dynamic: bool) -> Command {
     let mut rustc = lab.rustc();
     rustc.args(["--edition=2024", "-Awarnings", "--color=never", "--crate-name", name, source, "--out-dir", dir]);

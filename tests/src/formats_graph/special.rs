@@ -4,10 +4,10 @@
 use super::case::Form;
 use super::lab::{Lab, recording};
 use super::outcome::{Kind, Line, Outcome, Refusal, Taken, difference, refusal_by_rustc, refusal_by_splitlink};
-use super::sweep::{known, loader_differences};
+use super::sweep::compare_told;
 use crate::rustc_fixture::graph::build_native;
-use crate::rustc_fixture::tools::{Failure, Toolchain, run};
-use anyhow::{Context, Result, bail, ensure};
+use crate::rustc_fixture::tools::{Failure, Toolchain, run, succeed};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::process::Command;
 
 /// A library of such a graph.
@@ -33,6 +33,7 @@ pub struct Special {
     takes: Vec<(&'static str, Taken)>,
     lacks: Vec<&'static str>,
     prints: Option<&'static str>,
+    by_rustc: bool,
 }
 
 /// A linked crate of any type.
@@ -48,6 +49,7 @@ pub fn linked(crate_type: &'static str, source: &'static str) -> Special {
         takes: Vec::new(),
         lacks: Vec::new(),
         prints: None,
+        by_rustc: false,
     }
 }
 
@@ -114,6 +116,11 @@ impl Special {
     /// The program, on both sides, prints this.
     pub fn prints(self, text: &'static str) -> Self {
         Self { prints: Some(text), ..self }
+    }
+
+    /// rustc itself links the program against splitlink's libraries, too, and it prints the same.
+    pub fn by_rustc(self) -> Self {
+        Self { by_rustc: true, ..self }
     }
 
     /// Builds both ways and compares.
@@ -213,24 +220,30 @@ impl Building<'_> {
     }
 
     fn reference(&self, unit: &Unit) -> Result<Result<Option<Line>, Refusal>> {
+        let record = format!("reference/{}.record", unit.name);
+        let mut rustc = self.rustc(unit, "reference");
+        let output = run(recording(rustc.arg("--out-dir=reference"), self.lab, &record))?;
+        if !output.status.success() {
+            return refusal_by_rustc(unit.name, &String::from_utf8_lossy(&output.stderr)).map(Err);
+        }
+        self.line(unit, "reference", &record).map(Ok)
+    }
+
+    /// rustc with `unit`, and the libraries in the folder `side`.
+    fn rustc(&self, unit: &Unit, side: &str) -> Command {
         let mut rustc = self.lab.rustc();
-        rustc.args(self.arguments(unit)).args(["--out-dir=reference", "-Ldependency=reference"]);
+        rustc.args(self.arguments(unit)).arg(format!("-Ldependency={side}"));
         for dep in &unit.deps {
             let form = self.unit(dep).form;
             for (is_offered, extension) in [(form.rlib(), "rlib"), (form.dylib(), "so")] {
-                rustc.args(is_offered.then(|| format!("--extern={dep}=reference/lib{dep}-1.{extension}")));
+                rustc.args(is_offered.then(|| format!("--extern={dep}={side}/lib{dep}-1.{extension}")));
             }
         }
         let own = [self.special.crate_type];
         let crate_types = if self.is_top(unit) { &own } else { unit.form.crate_types() };
         rustc.args(crate_types.iter().map(|crate_type| format!("--crate-type={crate_type}")));
         rustc.args(self.prefers_dynamic(unit).then_some("-Cprefer-dynamic"));
-        let record = format!("reference/{}.record", unit.name);
-        let output = run(recording(&mut rustc, self.lab, &record))?;
-        if !output.status.success() {
-            return refusal_by_rustc(unit.name, &String::from_utf8_lossy(&output.stderr)).map(Err);
-        }
-        self.line(unit, "reference", &record).map(Ok)
+        rustc
     }
 
     /// The line of what was linked, if something was.
@@ -323,20 +336,26 @@ impl Building<'_> {
     }
 
     fn compare_artifacts(&self) -> Result<()> {
-        let [rustcs, ours] = ["reference", "split"].map(|side| self.lab.dir.join(side).join(self.artifact()));
-        if self.special.crate_type != "staticlib" {
-            let [mut only_rustcs, only_ours] = loader_differences(&rustcs, &ours)?;
-            only_rustcs.retain(|fact| known(fact).is_none());
-            ensure!(
-                only_rustcs.is_empty() && only_ours.is_empty(),
-                "the loader is told other things\nonly of rustc's: {only_rustcs:#?}\nonly of splitlink's: {only_ours:#?}"
-            );
+        let dir = |side: &str| self.lab.dir.join(side);
+        let [rustcs, ours] = ["reference", "split"].map(|side| dir(side).join(self.artifact()));
+        let top = (self.special.crate_type != "staticlib").then(|| self.artifact().to_owned());
+        let dylibs = self.special.units.iter().filter(|unit| unit.form.dylib()).map(|unit| format!("lib{}-1.so", unit.name));
+        for file in top.into_iter().chain(dylibs) {
+            let told = compare_told(&dir("reference").join(&file), &dir("split").join(&file))?;
+            told.difference.map_or(Ok(()), |difference| Err(anyhow!(difference)))?;
         }
         let Some(wanted) = self.special.prints else { return Ok(()) };
         let native = self.lab.dir.join("native");
-        let search = [self.lab.dir.join("reference"), self.lab.libdir(), native.clone()];
-        let rustcs = run(Command::new(rustcs).env("LD_LIBRARY_PATH", std::env::join_paths(search)?))?;
-        let ours = run(Command::new(ours).env("LD_LIBRARY_PATH", native))?;
+        let with = |dir: &str| std::env::join_paths([self.lab.dir.join(dir), self.lab.libdir(), native.clone()]);
+        let rustcs = run(Command::new(rustcs).env("LD_LIBRARY_PATH", with("reference")?))?;
+        let ours = run(Command::new(ours).env("LD_LIBRARY_PATH", &native))?;
+        if self.special.by_rustc {
+            self.lab.make_dir("mixed")?;
+            succeed(self.rustc(&self.special.top, "split").arg("--out-dir=mixed"))?;
+            let mixed = run(Command::new(dir("mixed").join("top")).env("LD_LIBRARY_PATH", with("split")?))?;
+            let printed = String::from_utf8_lossy(&mixed.stdout);
+            ensure!(printed.trim_end() == wanted, "rustc's program over splitlink's libraries prints `{printed}`");
+        }
         for (side, output) in [("rustc", &rustcs), ("splitlink", &ours)] {
             let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
             ensure!(stdout.trim_end() == wanted, "{side}'s program ({}) prints `{stdout}` and not `{wanted}`: {stderr}", output.status);

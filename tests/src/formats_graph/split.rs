@@ -67,6 +67,13 @@ fn dylib_folder(shape: &Shape, place: usize, forms: &[Form], prefer_dynamic: boo
     format!("{}/{}-{prefer}-{}", folder(shape), source::name(place), forms.join("-"))
 }
 
+/// The inner dylibs of `case`, in order.
+pub fn dylibs(case: &Case) -> Vec<String> {
+    let with_dylib = (0..case.forms.len()).filter(|&place| case.forms[place].dylib());
+    let dir = |place| dylib_folder(case.shape, place, &case.forms, case.prefer.inner);
+    with_dylib.map(|place| format!("{}/lib{}.so", dir(place), source::identity(place))).collect()
+}
+
 /// link-only with what the case offers below `direct`.
 fn link_only(lab: &Lab, case: &Case, direct: &[usize], prefer_dynamic: bool) -> Command {
     let mut link = lab.splitlink(&["link-only", "--std-manifest=std.json"]);

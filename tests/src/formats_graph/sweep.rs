@@ -14,10 +14,10 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Differences that are meant: a part of what the loader is told, and why rustc's has it and splitlink's has not.
+/// Differences that are meant: how what the loader is told begins on either side, and why they differ.
 const KNOWN: &[(&str, &str)] = &[(
-    "rust_begin_unwind",
-    "rustc's dylib imports the entry of the panic machinery though nothing in it calls that (`CrateInfo::new` lists weak lang items)",
+    "exports rust_metadata_",
+    "the symbol at a dylib's metadata, which nobody asks for by name, ends in the crate's extra file name and not in rustc's hash",
 )];
 
 /// What a sweep found.
@@ -58,14 +58,11 @@ impl fmt::Display for Summary {
 }
 
 impl Summary {
-    fn add_artifact(&mut self, case: &Case, [mut rustcs, ours]: [Vec<String>; 2]) {
-        for fact in rustcs.extract_if(.., |fact| known(fact).is_some()) {
-            *self.known.entry(known(&fact).unwrap_or_default()).or_default() += 1;
+    fn add_artifact(&mut self, case: &Case, told: Told) {
+        for what in told.known {
+            *self.known.entry(what).or_default() += 1;
         }
-        if !(rustcs.is_empty() && ours.is_empty()) {
-            let told = format!("{case}: the loader is told other things\n  only of rustc's: {rustcs:#?}\n  only of splitlink's: {ours:#?}");
-            self.differences.push(told);
-        }
+        self.differences.extend(told.difference.map(|difference| format!("{case}: {difference}")));
     }
 
     fn add(&mut self, case: &Case, rustcs: &Outcome, ours: &Outcome) {
@@ -90,11 +87,6 @@ impl Summary {
     }
 }
 
-/// Why a difference of rustc's artifact is meant, if it is.
-pub fn known(fact: &str) -> Option<&'static str> {
-    KNOWN.iter().find(|(part, _)| fact.starts_with("imports ") && fact.contains(part)).map(|(_, why)| *why)
-}
-
 /// Compares `cases`; programs are run too if the lab links.
 ///
 /// # Errors
@@ -107,7 +99,7 @@ pub fn sweep(lab: &Lab, cases: &[Case]) -> Result<Summary> {
             let rustcs = reference::outcome(lab, case).with_context(|| format!("rustc, {case}"))?;
             let ours = split::outcome(lab, case).with_context(|| format!("splitlink, {case}"))?;
             if lab.links && rustcs.refusal.is_none() && ours.refusal.is_none() {
-                let found = artifact_differences(lab, case)?;
+                let found = compare_artifacts(lab, case)?;
                 summary.lock().expect("no worker panics").add_artifact(case, found);
             }
             let runs = lab.links && case.crate_type == "bin" && rustcs.refusal.is_none() && ours.refusal.is_none();
@@ -143,27 +135,61 @@ fn run_both(lab: &Lab, case: &Case) -> Result<()> {
     Ok(())
 }
 
-fn artifact_differences(lab: &Lab, case: &Case) -> Result<[Vec<String>; 2]> {
+/// Compares every dylib of a case, and its linked crate.
+fn compare_artifacts(lab: &Lab, case: &Case) -> Result<Told> {
     let file = match case.crate_type {
-        "staticlib" => return Ok([Vec::new(), Vec::new()]),
-        "bin" => "top",
-        _ => "libtop.so",
+        "staticlib" => None,
+        "bin" => Some("top"),
+        _ => Some("libtop.so"),
     };
-    let [rustcs, ours] = ["reference", "split"].map(|side| lab.dir.join(side).join(reference::top_folder(case)).join(file));
-    loader_differences(&rustcs, &ours)
+    let mut told = Told::default();
+    if let Some(file) = file {
+        let [rustcs, ours] = ["reference", "split"].map(|side| lab.dir.join(side).join(reference::top_folder(case)).join(file));
+        told = compare_told(&rustcs, &ours)?;
+    }
+    for (rustcs, ours) in reference::dylibs(case).iter().zip(split::dylibs(case)) {
+        let inner = compare_told(&lab.dir.join(rustcs), &lab.dir.join(ours))?;
+        told.known.extend(inner.known);
+        told.difference = told.difference.or(inner.difference);
+    }
+    Ok(told)
 }
 
-/// What the loader is told of only one of two artifacts, rustc's first: needed libraries, exports and imports.
+/// What the loader is told of two artifacts.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The meant differences, by what they are.
+    pub known: Vec<&'static str>,
+    /// Any other.
+    pub difference: Option<String>,
+}
+
+/// Compares needed libraries, exports and imports of two artifacts.
 ///
 /// # Errors
 /// If one is no ELF file.
-pub fn loader_differences(rustcs: &Path, ours: &Path) -> Result<[Vec<String>; 2]> {
+pub fn compare_told(rustcs: &Path, ours: &Path) -> Result<Told> {
     let facts = |path: &Path| -> Result<Vec<String>> {
         let is_told = |fact: &String| ["needed ", "exports ", "imports ", "soname "].iter().any(|kind| fact.starts_with(kind));
         Ok(elf::describe(path)?.into_iter().filter(is_told).collect())
     };
-    let [rustcs, ours] = [facts(rustcs)?, facts(ours)?];
-    ensure!(!rustcs.is_empty(), "rustc's tells the loader nothing");
-    let only = |one: &[String], other: &[String]| -> Vec<String> { one.iter().filter(|fact| !other.contains(fact)).cloned().collect() };
-    Ok([only(&rustcs, &ours), only(&ours, &rustcs)])
+    let facts = [facts(rustcs)?, facts(ours)?];
+    ensure!(!facts[0].is_empty(), "rustc's tells the loader nothing");
+    let only = |one: usize| -> Vec<String> { facts[one].iter().filter(|fact| !facts[1 - one].contains(fact)).cloned().collect() };
+    let [mut only_rustcs, mut only_ours] = [only(0), only(1)];
+    let mut known = Vec::new();
+    for (begin, why) in KNOWN {
+        let of = |facts: &[String]| facts.iter().position(|fact| fact.starts_with(begin));
+        if let (Some(theirs), Some(ours)) = (of(&only_rustcs), of(&only_ours)) {
+            only_rustcs.remove(theirs);
+            only_ours.remove(ours);
+            known.push(*why);
+        }
+    }
+    let name = ours.file_name().unwrap_or_default().display();
+    let is_same = only_rustcs.is_empty() && only_ours.is_empty();
+    let difference = (!is_same).then(|| {
+        format!("the loader is told other things of {name}\n  only of rustc's: {only_rustcs:#?}\n  only of splitlink's: {only_ours:#?}")
+    });
+    Ok(Told { known, difference })
 }
