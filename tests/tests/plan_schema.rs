@@ -70,6 +70,10 @@ fn is_whole(plan: &Value, modules: &Path) -> Result<()> {
     for kind in ["bundled-library", "crate-metadata"] {
         ensure!(all("id", kind).is_subset(&listed), "{kind}: {:?}", all("id", kind));
     }
+    for item in items(plan).filter(|item| item["file"] == "dylib/rmeta.o") {
+        let crates = item["formats"]["crates"].as_array().context("a dylib's metadata lists formats")?;
+        ensure!(listed.iter().all(|id| crates.iter().any(|c| c == id)), "listed are {listed:?}, in the metadata {crates:?}");
+    }
     let unlinked: BTreeSet<&str> = plan["unlinked"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     ensure!(unlinked.is_disjoint(&listed), "listed are {listed:?}, unlinked {unlinked:?}");
     let mut there = BTreeSet::new();
@@ -143,6 +147,7 @@ fn the_schema_refuses_what_is_no_plan() -> Outcome {
         ("/links/0/line/1", json!({"kind": "whole-crate"})),
         ("/links/1/line/0", json!({"kind": "whole-crate", "id": "dep-1"})),
         ("/links/1/line/0", json!({"kind": "crate-metadata", "id": "dep-1"})),
+        ("/links/0/line/1", json!({"kind": "metadata-object", "file": "a.o", "formats": {"offset": 1}})),
         ("/links/1/crate_type", json!("cdylib")),
         ("/links/1/line/0", json!({"kind": "symbols-object", "file": "a.o"})),
         ("/links/1/line/0", json!({"kind": "output"})),
@@ -208,6 +213,7 @@ fn code_and_schema_agree() -> Outcome {
     let structs = structs_in("plan.rs")?;
     assert_eq!(structs["LinkPlan"], fields_of(&schema));
     assert_eq!(structs["Crate"], fields_of(&definitions["rust-crate"]));
+    assert_eq!(structs["MetadataFormats"], fields_of(&definitions["metadata-formats"]));
     assert_eq!(structs["Link"], fields_of(&definitions["link"]));
     assert!(fields_of(&definitions["archive"]).is_subset(&structs["Link"]));
     // No kind is in the schema without a place where it may stand.

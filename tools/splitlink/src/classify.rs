@@ -123,7 +123,7 @@ fn module(arg: &str, path: &str, saved: &Path, context: &Context<'_>, line: &mut
     let crate_type = context.crate_type;
     Ok(match name.as_str() {
         "symbols.o" => Item::SymbolsObject { file: line.keep(format!("{crate_type}/symbols.o"), saved)? },
-        "rmeta.o" => Item::MetadataObject { file: line.keep(format!("{crate_type}/rmeta.o"), saved)? },
+        "rmeta.o" => Item::MetadataObject { file: line.keep(format!("{crate_type}/rmeta.o"), saved)?, formats: None },
         "list" => Item::VersionScript { file: line.keep(format!("{crate_type}/list"), saved)?, arg: arg.replace(path, FILE) },
         _ => match module_name(&name) {
             Some(Module::CodegenUnit(unit)) => Item::Module { file: line.keep(format!("{unit}.o"), saved)? },

@@ -60,7 +60,7 @@ pub fn exchange_own(line: &mut Line, id: &str) {
                 line.files.remove(&file);
                 continue;
             }
-            Item::MetadataObject { file } => {
+            Item::MetadataObject { file, .. } => {
                 line.files.remove(&file);
                 Item::CrateMetadata { id: id.to_owned() }
             }

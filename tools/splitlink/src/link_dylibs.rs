@@ -7,8 +7,9 @@ use crate::dylib_manifest::DylibManifest;
 use crate::formats::Linkage;
 use crate::link_line;
 use crate::link_only::Linking;
+use crate::metadata_formats;
 use crate::offered;
-use crate::plan::Item;
+use crate::plan::{Item, MetadataFormats};
 use crate::rlib;
 use crate::run_path;
 use crate::scratch;
@@ -71,7 +72,7 @@ impl Linking<'_> {
         let shim_stays = self.decision.of(Linkage::Dynamic).next().is_none();
         for item in &self.link.line {
             match item {
-                Item::Module { file } | Item::MetadataObject { file } => defined.add_object(&self.module(file)?)?,
+                Item::Module { file } | Item::MetadataObject { file, .. } => defined.add_object(&self.module(file)?)?,
                 Item::AllocatorShim { file } if shim_stays => defined.add_object(&self.module(file)?)?,
                 Item::WholeCrate { id } => defined.add_rlib(self.rlib(id)?)?,
                 Item::CrateMetadata { id } => defined.add_object(&self.crate_metadata(id)?)?,
@@ -143,6 +144,26 @@ impl Linking<'_> {
             let object = symbols::metadata_object(&like, &symbols::metadata_symbol(id), &rlib::metadata(self.rlib(id)?)?)?;
             fs::write(&path, object).with_context(|| scratch::cannot_write(&path))?;
         }
+        Ok(path)
+    }
+
+    /// The object with the crate's own metadata, which is the module `file`; that of a dylib with dylibs below lists its formats.
+    pub(crate) fn metadata_object(&self, file: &str, formats: Option<&MetadataFormats>) -> Result<PathBuf> {
+        let module = self.module(file)?;
+        if self.link.crate_type != "dylib" || self.decision.of(Linkage::Dynamic).next().is_none() {
+            return Ok(module);
+        }
+        let formats = formats.with_context(|| {
+            format!(
+                "the metadata of `{}` says that all is linked statically, and this splitlink does not find where this rustc writes that\n  \
+                 help: link the dylib from rlibs only; a newer splitlink may know, else please report it with `rustc -vV`",
+                self.plan.crate_name
+            )
+        })?;
+        let mut object = fs::read(&module).with_context(|| format!("cannot read `{}`", module.display()))?;
+        metadata_formats::write(&mut object, formats, &self.decision.linkage())?;
+        let path = self.scratch.subdir("metadata")?.join("rmeta.o");
+        fs::write(&path, object).with_context(|| scratch::cannot_write(&path))?;
         Ok(path)
     }
 

@@ -192,9 +192,8 @@ impl Linking<'_> {
     fn add_args(&self, item: &Item, artifact: &Path, output: &Path, args: &mut Vec<String>) -> Result<()> {
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         match item {
-            Item::Module { file } | Item::AllocatorShim { file } | Item::SymbolsObject { file } | Item::MetadataObject { file } => {
-                args.push(text(self.module(file)?));
-            }
+            Item::Module { file } | Item::AllocatorShim { file } | Item::SymbolsObject { file } => args.push(text(self.module(file)?)),
+            Item::MetadataObject { file, formats } => args.push(text(self.metadata_object(file, formats.as_ref())?)),
             Item::Crate { id } => args.push(text(self.rlib(id)?.to_owned())),
             Item::WholeCrate { id } => args.extend(self.whole_crate(id)?),
             Item::CrateMetadata { id } => args.push(text(self.crate_metadata(id)?)),

@@ -9,6 +9,7 @@ use crate::command::{self, ChildFailed, Given};
 use crate::crates::{self, DependencyFolder, Form};
 use crate::dylib_of;
 use crate::metadata::{self, Dependencies};
+use crate::metadata_formats;
 use crate::plan::{Crate, Item, Link, LinkPlan, VERSION};
 use crate::rlib;
 use crate::rustc_args::RustcArgs;
@@ -83,6 +84,7 @@ pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[Strin
     let link_args = link_args(&args);
     let search_dirs: Vec<String> = args.values("library-path").map(str::to_owned).collect();
     let target_libdir = if has_staticlib { Some(target_libdir(&program, &args)?) } else { None };
+    let toolchain = args.toolchain().map(str::to_owned);
     let captured = compile(&program, args, linker.as_deref(), &scratch)?;
 
     let cwd = std::env::current_dir().context("cannot tell the working folder")?;
@@ -115,6 +117,8 @@ pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[Strin
             let mut line = classify::classify(call, &context(crate_type))?;
             if let Some(library) = dylib_of {
                 dylib_of::exchange_own(&mut line, &crates::identity(library)?);
+            } else if crate_type == "dylib" {
+                metadata_formats::note(&mut line, &program, toolchain.as_deref(), &scratch)?;
             }
             (line, file_name(&output_of(call)?))
         };

@@ -87,6 +87,9 @@ pub enum Item {
     MetadataObject {
         /// The object file.
         file: String,
+        /// Where in it a dylib's dependency formats are; absent for a proc macro.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        formats: Option<MetadataFormats>,
     },
     /// A Rust crate of the build.
     Crate {
@@ -162,6 +165,16 @@ pub enum Item {
     },
 }
 
+/// Where a metadata object lists how its crate's dependencies are linked ([`crate::metadata_formats`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetadataFormats {
+    /// Where the list begins: bytes from the beginning of the file.
+    pub offset: u64,
+    /// The identities of the crates in the list's order, the sysroot's included.
+    pub crates: Vec<String>,
+}
+
 impl Item {
     /// The file that it names relative to the folder of modules, the sysroot's library folder or an rlib.
     fn file(&self) -> Option<&str> {
@@ -169,7 +182,7 @@ impl Item {
             Self::Module { file }
             | Self::AllocatorShim { file }
             | Self::SymbolsObject { file }
-            | Self::MetadataObject { file }
+            | Self::MetadataObject { file, .. }
             | Self::VersionScript { file, .. }
             | Self::BundledLibrary { member: file, .. }
             | Self::SysrootCrate { file_name: file, .. } => Some(file),
