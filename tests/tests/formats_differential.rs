@@ -34,7 +34,7 @@ fn compare(toolchain: &'static Toolchain, what: &str, cases: &[Case], links: boo
 
 #[test]
 fn formats_are_rustcs_stable() -> Result<(), Failure> {
-    let cases = if wants_all() { case::every() } else { case::selection(45) };
+    let cases = if wants_all() { case::every() } else { case::selection(48) };
     let summary = compare(Toolchain::stable(), "formats", &cases, false)?;
     ensure(summary.compared >= FEWEST, || format!("only {} cases were compared; {FEWEST} are wanted", summary.compared))
 }
@@ -42,7 +42,7 @@ fn formats_are_rustcs_stable() -> Result<(), Failure> {
 #[test]
 fn formats_are_rustcs_nightly() -> Result<(), Failure> {
     let Some(nightly) = Toolchain::nightly() else { return Ok(()) };
-    let cases = if wants_all() { case::every() } else { case::selection(15) };
+    let cases = if wants_all() { case::every() } else { case::selection(18) };
     compare(nightly, "formats", &cases, false)?;
     Ok(())
 }

@@ -132,24 +132,30 @@ impl fmt::Display for Case {
     }
 }
 
-/// The assignment of forms number `number` to `count` crates.
-fn assignment(count: usize, number: usize) -> Vec<Form> {
-    (0..u32::try_from(count).unwrap_or_default()).map(|place| Form::ALL[number / 3usize.pow(place) % 3]).collect()
+/// The assignment number `number` of forms among `of` to the inner crates of `shape`.
+fn assignment(shape: &Shape, of: &[Form], number: usize) -> Vec<Form> {
+    let mut rest = number;
+    let mut next = || {
+        let form = of[rest % of.len()];
+        rest /= of.len();
+        form
+    };
+    shape.inner.iter().map(|_| next()).collect()
 }
 
-/// How many assignments of forms a graph has.
-fn assignments(shape: &Shape) -> usize {
-    shape.inner.iter().fold(1, |count, _| count * Form::ALL.len())
+/// How many assignments of forms among `of` a graph has.
+fn assignments(shape: &Shape, of: &[Form]) -> usize {
+    shape.inner.iter().fold(1, |count, _| count * of.len())
 }
 
-/// Every case of `shape`, or `count` of them if there are more: the assignments of forms spread evenly, with every crate type and
-/// preference in turn.
-pub fn spread(shape: &'static Shape, count: usize) -> Vec<Case> {
-    let (assignments, with_each) = (assignments(shape), CRATE_TYPES.len() * PREFERENCES.len());
+/// Every case of `shape` with forms among `of`, or `count` of them if there are more: the assignments of forms spread evenly, with
+/// every crate type and preference in turn.
+fn spread(shape: &'static Shape, of: &[Form], count: usize) -> Vec<Case> {
+    let (assignments, with_each) = (assignments(shape, of), CRATE_TYPES.len() * PREFERENCES.len());
     let count = count.min(assignments * with_each);
     let case = |index: usize| Case {
         shape,
-        forms: assignment(shape.inner.len(), index * assignments / count),
+        forms: assignment(shape, of, index * assignments / count),
         crate_type: CRATE_TYPES[index % CRATE_TYPES.len()],
         prefer: PREFERENCES[index % with_each / CRATE_TYPES.len()],
     };
@@ -158,22 +164,33 @@ pub fn spread(shape: &'static Shape, count: usize) -> Vec<Case> {
 
 /// Every case of every graph.
 pub fn every() -> Vec<Case> {
-    SHAPES.iter().flat_map(|shape| spread(shape, usize::MAX)).collect()
+    SHAPES.iter().flat_map(|shape| spread(shape, &Form::ALL, usize::MAX)).collect()
 }
 
-/// Of every graph at most `count` cases, spread evenly.
+/// Of every graph at most `count` cases, spread evenly: two thirds among all, and one among those in which every crate has an
+/// rlib, so that all depends on the preference.
 pub fn selection(count: usize) -> Vec<Case> {
-    SHAPES.iter().flat_map(|shape| spread(shape, count)).collect()
+    let mut cases: Vec<Case> = Vec::new();
+    for shape in SHAPES {
+        let with_rlibs = spread(shape, &[Form::Rlib, Form::Both], count / 3);
+        for case in spread(shape, &Form::ALL, count - count / 3).into_iter().chain(with_rlibs) {
+            if !cases.contains(&case) {
+                cases.push(case);
+            }
+        }
+    }
+    cases
 }
 
 /// Of every graph at most `count` cases of the type `crate_type`, spread evenly over forms; with dylibs that share the standard
 /// library, so that most can be linked.
 pub fn linkable(crate_type: &'static str, count: usize) -> Vec<Case> {
     let of = |shape: &'static Shape| {
-        let count = count.min(assignments(shape));
+        let all = assignments(shape, &Form::ALL);
+        let count = count.min(all);
         let case = move |index| Case {
             shape,
-            forms: assignment(shape.inner.len(), (2 * index + 1) * assignments(shape) / (2 * count)),
+            forms: assignment(shape, &Form::ALL, (2 * index + 1) * all / (2 * count)),
             crate_type,
             prefer: PREFERENCES[1 + index % 2],
         };
@@ -190,8 +207,8 @@ mod tests {
     #[test]
     fn no_case_comes_twice_and_a_selection_has_everything_in_it() {
         let all: HashSet<String> = every().iter().map(Case::to_string).collect();
-        assert_eq!(all.len(), SHAPES.iter().map(|shape| 15 * assignments(shape)).sum::<usize>());
-        let some = selection(45);
+        assert_eq!(all.len(), SHAPES.iter().map(|shape| 15 * assignments(shape, &Form::ALL)).sum::<usize>());
+        let some = selection(48);
         assert_eq!(some.iter().map(Case::to_string).collect::<HashSet<_>>().len(), some.len());
         for shape in SHAPES {
             for crate_type in CRATE_TYPES {
