@@ -17,7 +17,7 @@ use std::path::Path;
 const OF_ITS_OWN: &[&str] = &["metadata", "extra-filename", "incremental", "save-temps"];
 
 /// The name of the library crate whose identity is `id`: what precedes rustc's extra file name.
-fn crate_name(id: &str) -> &str {
+pub fn crate_name(id: &str) -> &str {
     id.split('-').next().unwrap_or(id)
 }
 

@@ -8,7 +8,10 @@
 //! | metadata | [`metadata`] | sources, metadata of the dependencies | the crate's `.rmeta` |
 //! | codegen | [`codegen`] | the same, and the published `.rmeta` | the crate's rlib |
 //! | no-link | [`no_link`] | the same | link plan, modules |
-//! | link-only | [`link_only`] | plan, modules, rlibs | the linked artifact |
+//! | link-only | [`link_only`] | plan, modules, rlibs and dylibs | the linked artifact |
+//!
+//! In link-only, [`offered`] says in which forms each crate is there, [`formats`] decides, [`link_line`], [`symbols`] and
+//! [`metadata_formats`] do what follows from it, and [`report`] and [`dylib_manifest`] write it down.
 //!
 //! Between no-link and link-only stands the [`plan`], which [`capture`] (rustc's own linker call) and
 //! [`classify`] (what each argument of it is) make. Nothing here knows Bazel or Buck2.

@@ -18,6 +18,24 @@ pub enum Part<'a> {
     Hint(&'a str),
 }
 
+/// A line under formats.
+#[derive(Debug, Default)]
+pub struct LineWithFormats<'a> {
+    /// What the linker is given, in order.
+    pub parts: Vec<Part<'a>>,
+    /// What it is not given, other than crates.
+    pub left_out: Vec<LeftOut<'a>>,
+}
+
+/// An item of the plan that is in a dylib already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut<'a> {
+    /// The item.
+    pub item: &'a Item,
+    /// The crate that it belongs to; none for the allocator shim, which belongs to whatever is linked.
+    pub of: Option<&'a str>,
+}
+
 /// The identity of the crate that an item is, if it is one that formats are about.
 pub fn crate_of(item: &Item) -> Option<&str> {
     match item {
@@ -33,40 +51,41 @@ pub fn is_always_static(id: &str) -> bool {
 }
 
 /// The line `line` with each crate as `linkage` says; a crate that it does not name is linked statically.
-pub fn with_formats<'a>(line: &'a [Item], linkage: &HashMap<&str, Linkage>) -> Vec<Part<'a>> {
+pub fn with_formats<'a>(line: &'a [Item], linkage: &HashMap<&str, Linkage>) -> LineWithFormats<'a> {
     let any_dynamic = linkage.values().any(|l| *l == Linkage::Dynamic);
     let last_crate = line.iter().rposition(|item| crate_of(item).is_some());
-    let mut parts = Vec::with_capacity(line.len());
+    let LineWithFormats { mut parts, mut left_out } = LineWithFormats::default();
     let mut hints = Hints::new(line);
-    // Whether the items that follow belong to a crate that is left out: its native static libraries stand right behind it.
-    let mut left_out = false;
+    // The crate that is left out and that the items which follow belong to: its native static libraries stand right behind it.
+    let mut without: Option<&str> = None;
     for (at, item) in line.iter().enumerate() {
         if let Some(is_static) = hint(item) {
             hints.wanted = Some(is_static);
             // rustc turns to dynamic libraries again behind its last crate.
-            left_out &= last_crate.is_some_and(|last| at < last);
+            without = without.filter(|_| last_crate.is_some_and(|last| at < last));
             continue;
         }
         if let Some(id) = crate_of(item) {
             let linkage = linkage.get(id).copied().unwrap_or(Linkage::Static);
-            left_out = !(linkage == Linkage::Static || is_always_static(id));
+            without = Some(id).filter(|id| !(linkage == Linkage::Static || is_always_static(id)));
             if linkage == Linkage::Dynamic {
                 parts.extend(hints.turn_to(false));
                 parts.push(Part::Dylib(id));
-            } else if !left_out {
+            } else if without.is_none() {
                 parts.extend(hints.turn_to_wanted());
                 parts.push(Part::Item(item));
             }
             continue;
         }
         // The shim is in whatever dylib comes first (`needs_allocator_shim_for_linking`).
-        if left_out || (any_dynamic && matches!(item, Item::AllocatorShim { .. })) {
+        if without.is_some() || (any_dynamic && matches!(item, Item::AllocatorShim { .. })) {
+            left_out.push(LeftOut { item, of: without });
             continue;
         }
         parts.extend(hints.turn_to_wanted());
         parts.push(Part::Item(item));
     }
-    parts
+    LineWithFormats { parts, left_out }
 }
 
 /// Whether `item` is one of rustc's `-Bstatic` (true) or `-Bdynamic` (false).
@@ -122,7 +141,16 @@ mod tests {
     }
 
     fn shown(line: &[Item], linkage: &[(&str, Linkage)]) -> String {
-        let parts = with_formats(line, &linkage.iter().copied().collect());
+        let LineWithFormats { parts, left_out } = with_formats(line, &linkage.iter().copied().collect());
+        let crates = line.iter().filter(|item| crate_of(item).is_some()).count();
+        let of_crates = |part: &Part<'_>| match part {
+            Part::Dylib(_) => true,
+            Part::Item(item) => crate_of(item).is_some(),
+            Part::Hint(_) => false,
+        };
+        let kept = parts.iter().filter(|part| !of_crates(part) && !matches!(part, Part::Hint(_))).count();
+        let hints = line.iter().filter(|item| hint(item).is_some()).count();
+        assert_eq!(kept + left_out.len(), line.len() - crates - hints, "nothing is lost unseen");
         let show = |part: &Part<'_>| match part {
             Part::Dylib(id) => format!("lib{id}.so"),
             Part::Hint(flag) => (*flag).to_owned(),

@@ -137,7 +137,7 @@ impl Linking<'_> {
         let linker = self.link.linker.as_deref().context("the plan names no linker\n  help: run the no-link action again")?;
         let mut args = Vec::with_capacity(self.link.line.len() + 1);
         let reduced = self.reduced_symbols()?;
-        for part in link_line::with_formats(&self.link.line, &self.decision.linkage()) {
+        for part in link_line::with_formats(&self.link.line, &self.decision.linkage()).parts {
             match part {
                 Part::Item(Item::SymbolsObject { file } | Item::VersionScript { file, .. }) if reduced.contains_key(file.as_str()) => {
                     let path = reduced[file.as_str()].to_string_lossy().into_owned();

@@ -130,7 +130,12 @@ pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[Strin
     }
     let (crates, unlinked) = linked_and_unlinked(&links, dependencies)?;
     publish_modules(&files, modules)?;
-    let text = LinkPlan { version: VERSION, crate_name: asked.crate_name, crates, unlinked, prefer_dynamic, links }.to_text();
+    // The empty crate that rustc was asked about is nobody's.
+    let crate_name = match dylib_of {
+        Some(library) => dylib_of::crate_name(&crates::identity(library)?).to_owned(),
+        None => asked.crate_name,
+    };
+    let text = LinkPlan { version: VERSION, crate_name, crates, unlinked, prefer_dynamic, links }.to_text();
     scratch::publish_bytes(&scratch, text.as_bytes(), plan)
 }
 

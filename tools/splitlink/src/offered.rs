@@ -61,16 +61,19 @@ impl Offered {
                 if file.extension().is_some_and(|e| e == "so") { "dylib" } else { "rlib" }
             )
         };
+        let mut stamps = HashMap::with_capacity(plan.crates.len());
         for wanted in &plan.crates {
             if let Some(path) = self.rlibs.get(&wanted.id)
                 && rlib::stamp(path)? != wanted.stamp
             {
                 return wrong(path, &wanted.id);
             }
-            for (path, manifest) in self.dylibs.values() {
-                if manifest.stamps.get(&wanted.id).is_some_and(|stamp| *stamp != wanted.stamp) {
-                    return wrong(path, &wanted.id);
-                }
+            stamps.insert(&wanted.id, &wanted.stamp);
+        }
+        for (path, manifest) in self.dylibs.values() {
+            let differs = |(id, stamp): &(&String, &String)| stamps.get(id).is_some_and(|wanted| wanted != stamp);
+            if let Some((id, _)) = manifest.stamps.iter().find(differs) {
+                return wrong(path, id);
             }
         }
         Ok(())
@@ -183,19 +186,31 @@ impl Decision<'_> {
             };
             CrateFormat { id: (*id).to_owned(), linkage, from, sysroot: sysroot.contains(id), reason: reason.to_string() }
         });
-        let mut left_out = Vec::new();
-        if let Some(first) = self.of(Linkage::Dynamic).next()
-            && self.link.line.iter().any(|item| matches!(item, Item::AllocatorShim { .. }))
-        {
-            left_out.push(LeftOut { what: "allocator shim".into(), reason: format!("the dylib of {first} or one below it has one") });
-        }
+        let left_out = link_line::with_formats(&self.link.line, &self.linkage()).left_out.into_iter();
         Artifact {
             crate_type: self.link.crate_type.clone(),
             file_name: self.link.file_name.clone(),
             prefer_dynamic: self.prefer_dynamic,
             crates: crates.collect(),
-            left_out,
+            left_out: left_out.filter_map(|left_out| self.left_out(left_out)).collect(),
         }
+    }
+
+    /// For people: what an item is, and why it is left out; none for a flag that only says how to link a library.
+    fn left_out(&self, left_out: link_line::LeftOut<'_>) -> Option<LeftOut> {
+        let what = match left_out.item {
+            Item::AllocatorShim { .. } => "allocator shim".to_owned(),
+            Item::TargetFlag { arg } if arg.starts_with('-') => return None,
+            Item::NativeLibrary { arg } | Item::TargetFlag { arg } => format!("native library `{arg}`"),
+            Item::BundledLibrary { member, .. } => format!("native library `{member}`"),
+            other => format!("{other:?}"),
+        };
+        let reason = match (left_out.of, self.of(Linkage::Dynamic).next()) {
+            (Some(id), _) => format!("it belongs to {id}, which is not linked statically"),
+            (None, Some(first)) => format!("the dylib of {first} or one below it has one"),
+            (None, None) => "no crate that is linked needs it".to_owned(),
+        };
+        Some(LeftOut { what, reason })
     }
 }
 
