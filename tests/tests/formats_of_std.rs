@@ -155,7 +155,8 @@ const ASKS: &str = "fn main() { println!(\"{}\", heap::counted()) }";
 
 table! { allocators:
     own: bin(COUNTING_PROGRAM).prints("true x");
-    own_with_shared_std: bin(COUNTING_PROGRAM).dynamic().takes("std", Taken::Dylib);
+    // The standard library's own allocator serves: its shim is in `libstd.so`, and the program has none.
+    own_with_shared_std: bin(COUNTING_PROGRAM).dynamic().takes("std", Taken::Dylib).prints("false x");
     own_over_a_dylib: bin(COUNTING_PROGRAM).unit(Dylib, "library", LIBRARY, &[]).dynamic().takes("std", Taken::Dylib);
     of_an_rlib: bin(ASKS).unit(Rlib, "heap", COUNTING, &[]).prints("true");
     of_an_rlib_with_shared_std: bin(ASKS).unit(Rlib, "heap", COUNTING, &[]).dynamic().takes("heap", Taken::Rlib).takes("std", Taken::Dylib);
@@ -218,6 +219,18 @@ table! { across_dylibs:
     exported_for_c: linked("cdylib", "pub use exporting::f;").unit(Rlib, "exporting", EXPORTING, &[]).takes("exporting", Taken::Rlib);
     exported_for_c_by_a_dylib: linked("cdylib", "pub use exporting::f;").unit(Dylib, "exporting", EXPORTING, &[]).dynamic().takes("exporting", Taken::Dylib);
     exported_for_c_inside_a_dylib: linked("cdylib", "pub use over::f;").unit(Rlib, "exporting", EXPORTING, &[]).unit(Dylib, "over", "pub use exporting::f;", &["exporting"]).dynamic().lacks("exporting");
+}
+
+table! { missing_forms:
+    dylib_that_a_dylib_needs: bin(USES_BOTH).unit(Both, "state", STATE, &[]).withdrawn("so").unit(Dylib, "raising", USES_STATE, &["state"]).dynamic().refused("top", Kind::NoDylib);
+    dylib_that_a_dylib_has_inside: bin(USES_BOTH).unit(Rlib, "state", STATE, &[]).unit(Both, "raising", USES_STATE, &["state"]).withdrawn("so").dynamic().takes("state", Taken::Rlib).takes("raising", Taken::Rlib).prints("Mark(3) 6");
+    rlib_of_both: over_without("rlib").dynamic_below().takes("library", Taken::Dylib).takes("std", Taken::Dylib).prints("42");
+    rlib_of_both_below_a_staticlib: linked("staticlib", "#[unsafe(no_mangle)] pub extern \"C\" fn f() -> usize { library::text().len() }").unit(Both, "library", LIBRARY, &[]).withdrawn("rlib").dynamic_below().refused("top", Kind::NoRlib);
+    dylib_of_both: over_without("so").dynamic().takes("library", Taken::Rlib).takes("std", Taken::Dylib).prints("42");
+}
+
+fn over_without(extension: &'static str) -> Special {
+    over(Both).withdrawn(extension)
 }
 
 const EXPORTING: &str = "#[unsafe(no_mangle)] pub extern \"C\" fn f() -> i32 { 7 } #[used] pub static KEPT: [u8; 4] = *b\"kept\";";

@@ -34,6 +34,7 @@ pub struct Special {
     lacks: Vec<&'static str>,
     prints: Option<&'static str>,
     by_rustc: bool,
+    withdrawn: Vec<(&'static str, &'static str)>,
 }
 
 /// A linked crate of any type.
@@ -50,6 +51,7 @@ pub fn linked(crate_type: &'static str, source: &'static str) -> Special {
         lacks: Vec::new(),
         prints: None,
         by_rustc: false,
+        withdrawn: Vec::new(),
     }
 }
 
@@ -121,6 +123,12 @@ impl Special {
     /// rustc itself links the program against splitlink's libraries, too, and it prints the same.
     pub fn by_rustc(self) -> Self {
         Self { by_rustc: true, ..self }
+    }
+
+    /// The library given last is offered to those below the linked crate as it is, and to that without its `extension` (`rlib`, `so`).
+    pub fn withdrawn(mut self, extension: &'static str) -> Self {
+        self.withdrawn.push((self.units.last().expect("a library comes first").name, extension));
+        self
     }
 
     /// Builds both ways and compares.
@@ -219,8 +227,21 @@ impl Building<'_> {
         self.special.units.iter().find(|unit| unit.name == name).unwrap_or_else(|| panic!("no library `{name}` is given"))
     }
 
+    /// The extensions of the files in which `to` is offered the library `name`.
+    fn offered(&self, name: &str, to: &Unit) -> Vec<&'static str> {
+        let form = self.unit(name).form;
+        let forms = [(form.rlib(), "rlib"), (form.dylib(), "so")];
+        let is_there = |extension: &str| !(self.is_top(to) && self.special.withdrawn.contains(&(self.unit(name).name, extension)));
+        forms.into_iter().filter(|(is_built, extension)| *is_built && is_there(extension)).map(|(_, extension)| extension).collect()
+    }
+
     fn reference(&self, unit: &Unit) -> Result<Result<Option<Line>, Refusal>> {
         let record = format!("reference/{}.record", unit.name);
+        for (name, extension) in self.special.withdrawn.iter().filter(|_| self.is_top(unit)) {
+            // rustc would find it beside the other form.
+            let file = self.lab.dir.join(format!("reference/lib{name}-1.{extension}"));
+            std::fs::rename(&file, file.with_extension("withdrawn"))?;
+        }
         let mut rustc = self.rustc(unit, "reference");
         let output = run(recording(rustc.arg("--out-dir=reference"), self.lab, &record))?;
         if !output.status.success() {
@@ -234,9 +255,8 @@ impl Building<'_> {
         let mut rustc = self.lab.rustc();
         rustc.args(self.arguments(unit)).arg(format!("-Ldependency={side}"));
         for dep in &unit.deps {
-            let form = self.unit(dep).form;
-            for (is_offered, extension) in [(form.rlib(), "rlib"), (form.dylib(), "so")] {
-                rustc.args(is_offered.then(|| format!("--extern={dep}={side}/lib{dep}-1.{extension}")));
+            for extension in self.offered(dep, unit) {
+                rustc.arg(format!("--extern={dep}={side}/lib{dep}-1.{extension}"));
             }
         }
         let own = [self.special.crate_type];
@@ -322,9 +342,10 @@ impl Building<'_> {
         let mut link = self.lab.splitlink(&["link-only", "--std-manifest=std.json"]);
         link.arg("--sysroot").arg(&self.lab.toolchain.sysroot);
         for name in self.below(&unit.deps) {
-            let form = self.unit(name).form;
-            link.args(form.rlib().then(|| format!("--rlib=split/lib{name}-1.rlib")));
-            link.args(form.dylib().then(|| format!("--dylib=split/lib{name}-1.so")));
+            for extension in self.offered(name, unit) {
+                let option = if extension == "rlib" { "--rlib" } else { "--dylib" };
+                link.arg(format!("{option}=split/lib{name}-1.{extension}"));
+            }
         }
         link.args(self.prefers_dynamic(unit).then_some("--prefer-dynamic"));
         if self.is_top(unit) {
@@ -339,7 +360,8 @@ impl Building<'_> {
         let dir = |side: &str| self.lab.dir.join(side);
         let [rustcs, ours] = ["reference", "split"].map(|side| dir(side).join(self.artifact()));
         let top = (self.special.crate_type != "staticlib").then(|| self.artifact().to_owned());
-        let dylibs = self.special.units.iter().filter(|unit| unit.form.dylib()).map(|unit| format!("lib{}-1.so", unit.name));
+        let is_there = |unit: &&Unit| self.offered(unit.name, &self.special.top).contains(&"so");
+        let dylibs = self.special.units.iter().filter(is_there).map(|unit| format!("lib{}-1.so", unit.name));
         for file in top.into_iter().chain(dylibs) {
             let told = compare_told(&dir("reference").join(&file), &dir("split").join(&file))?;
             told.difference.map_or(Ok(()), |difference| Err(anyhow!(difference)))?;

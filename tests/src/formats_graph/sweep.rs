@@ -9,6 +9,7 @@ use crate::rustc_fixture::tools::exit_code;
 use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
@@ -35,6 +36,7 @@ pub struct Summary {
     pub known: BTreeMap<&'static str, usize>,
     /// The other differences.
     pub differences: Vec<String>,
+    judged: usize,
     seen: HashSet<String>,
 }
 
@@ -109,6 +111,12 @@ pub fn sweep(lab: &Lab, cases: &[Case]) -> Result<Summary> {
             let mut summary = summary.lock().expect("no worker panics");
             summary.add(case, &rustcs, &ours);
             summary.run += usize::from(runs);
+            summary.judged += 1;
+            if summary.judged.is_multiple_of(1000) {
+                // Past libtest, which would show it only at the end.
+                let _ =
+                    writeln!(std::io::stderr(), "{} of {} cases, {} differences", summary.judged, cases.len(), summary.differences.len());
+            }
         }
         Ok(())
     };
