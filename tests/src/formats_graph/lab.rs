@@ -1,7 +1,7 @@
 //! A toolchain, a folder to work in, and the linker that stands in for the real one.
 
 use super::outcome::{Line, Taken, line_of};
-use crate::rustc_fixture::tools::{Toolchain, empty_folder, splitlink, succeed};
+use crate::rustc_fixture::tools::{Once, Toolchain, empty_folder, splitlink, succeed};
 use anyhow::{Context, Result};
 use object::read::archive::ArchiveFile;
 use std::ffi::OsString;
@@ -37,9 +37,14 @@ impl Lab {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(linkers).chain(std::env::split_paths(&path)))?;
         let lab = Self { toolchain, dir, links, path };
-        let mut manifest = lab.splitlink(&["std-manifest", "--output", "std.json"]);
-        manifest.arg("--libdir").arg(lab.libdir()).arg("--rustc").arg(&toolchain.rustc);
-        succeed(&mut manifest)?;
+        static MANIFESTS: Once<String> = Once::new();
+        let manifest = MANIFESTS.get(toolchain.name, || {
+            let mut command = lab.splitlink(&["std-manifest", "--output", "std.json"]);
+            command.arg("--libdir").arg(lab.libdir()).arg("--rustc").arg(&toolchain.rustc);
+            succeed(&mut command)?;
+            Ok(fs::read_to_string(lab.dir.join("std.json"))?)
+        })?;
+        lab.write("std.json", manifest)?;
         Ok(lab)
     }
 
