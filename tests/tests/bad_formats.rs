@@ -2,6 +2,7 @@
 //! with the crate or file, why and what to try, and nothing is left behind.
 
 use anyhow::{Context, Result};
+use serde_json::{Map, Value};
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
 use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, names_in, run};
 use std::fs;
@@ -346,5 +347,34 @@ fn one_failing_link_of_several_leaves_nothing() -> Outcome {
     for name in ["libapp.a", "libapp.so", "libapp.so.manifest.json", "report.json"] {
         assert!(made.iter().any(|made| made == name), "no {name} in {made:?}");
     }
+    Ok(())
+}
+
+/// The metadata of a dylib must say what link-only decides, or plain rustc would believe that all is inside.
+#[test]
+fn metadata_that_cannot_say_how_the_dylib_is_linked() -> Outcome {
+    let lab = Lab::new("metadata_formats")?;
+    lab.0.write("lib.rs", "pub fn sum() -> u64 { left::left() + right::right() }\n")?;
+    lab.plan("lib.rs --crate-type=dylib")?;
+    let plan: Value = serde_json::from_slice(&lab.0.read("out/plan.json")?).context("the plan is JSON")?;
+    let with = |change: &dyn Fn(&mut Map<String, Value>)| -> Result<()> {
+        let mut plan = plan.clone();
+        let line = plan["links"][0]["line"].as_array_mut().context("a link has a line")?;
+        let metadata = line.iter_mut().find(|item| item["kind"] == "metadata-object").context("a dylib has metadata")?;
+        change(metadata.as_object_mut().context("an item is an object")?);
+        lab.0.write("out/plan.json", plan.to_string())
+    };
+    with(&|metadata| drop(metadata.remove("formats")))?;
+    lab.refuses(
+        &format!("{RLIBS} {DYNAMIC}"),
+        &["the metadata of `app` says that all is linked statically", "link the dylib from rlibs only", "`rustc -vV`"],
+    )?;
+    // All static, that is true.
+    good(&lab.link(RLIBS)?)?;
+    for output in OUTPUTS {
+        fs::remove_file(lab.0.dir.join(output))?;
+    }
+    with(&|metadata| metadata["formats"]["offset"] = 1_000_000_000.into())?;
+    lab.refuses(&format!("{RLIBS} {DYNAMIC}"), &["the plan does not fit the module of the crate's metadata", "the same no-link action"])?;
     Ok(())
 }
