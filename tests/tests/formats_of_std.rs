@@ -233,6 +233,23 @@ fn over_without(extension: &'static str) -> Special {
     over(Both).withdrawn(extension)
 }
 
+const ALL_TYPES: &[&str] = &["cdylib", "staticlib", "dylib"];
+
+/// A crate that is planned for all types at once, over that form of a library, as one of them.
+fn one_of_all(crate_type: &'static str, form: splitlink_tests::formats_graph::case::Form) -> Special {
+    let source = "#[unsafe(no_mangle)] pub extern \"C\" fn length() -> usize { library::text().len() }";
+    linked(crate_type, source).unit(form, "library", LIBRARY, &[]).planned_with(ALL_TYPES)
+}
+
+table! { several_types:
+    cdylib: one_of_all("cdylib", Both).dynamic().takes("library", Taken::Dylib).takes("std", Taken::Dylib);
+    cdylib_over_rlib: one_of_all("cdylib", Rlib).takes("library", Taken::Rlib).takes("std", Taken::Rlib);
+    staticlib: one_of_all("staticlib", Both).dynamic().takes("library", Taken::Rlib).takes("std", Taken::Rlib);
+    staticlib_over_dylib: one_of_all("staticlib", Dylib).dynamic().refused("top", Kind::NoRlib);
+    dylib: one_of_all("dylib", Both).dynamic().takes("library", Taken::Dylib).takes("std", Taken::Dylib);
+    dylib_over_rlib: one_of_all("dylib", Rlib).dynamic().takes("library", Taken::Rlib).takes("std", Taken::Dylib);
+}
+
 const EXPORTING: &str = "#[unsafe(no_mangle)] pub extern \"C\" fn f() -> i32 { 7 } #[used] pub static KEPT: [u8; 4] = *b\"kept\";";
 
 const SUM: &str = r#"unsafe extern "C" { fn c_sum(a: i32, b: i32) -> i32; }

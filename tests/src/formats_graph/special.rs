@@ -35,6 +35,7 @@ pub struct Special {
     prints: Option<&'static str>,
     by_rustc: bool,
     withdrawn: Vec<(&'static str, &'static str)>,
+    also_planned: Vec<&'static str>,
 }
 
 /// A linked crate of any type.
@@ -52,6 +53,7 @@ pub fn linked(crate_type: &'static str, source: &'static str) -> Special {
         prints: None,
         by_rustc: false,
         withdrawn: Vec::new(),
+        also_planned: Vec::new(),
     }
 }
 
@@ -128,6 +130,12 @@ impl Special {
     /// The library given last is offered to those below the linked crate as it is, and to that without its `extension` (`rlib`, `so`).
     pub fn withdrawn(mut self, extension: &'static str) -> Self {
         self.withdrawn.push((self.units.last().expect("a library comes first").name, extension));
+        self
+    }
+
+    /// splitlink's plan is of these crate types, too: one compile for all.
+    pub fn planned_with(mut self, crate_types: &[&'static str]) -> Self {
+        self.also_planned.extend(crate_types.iter().filter(|crate_type| **crate_type != self.crate_type));
         self
     }
 
@@ -305,6 +313,9 @@ impl Building<'_> {
         command.extend(["--emit=link", "--out-dir=absent", "-Ldependency=absent"].map(str::to_owned));
         command.extend(unit.deps.iter().map(|dep| format!("--extern={dep}=absent/lib{dep}-1.rlib")));
         command.push(format!("--crate-type={}", if self.is_top(unit) { self.special.crate_type } else { "rlib" }));
+        if self.is_top(unit) {
+            command.extend(self.special.also_planned.iter().map(|crate_type| format!("--crate-type={crate_type}")));
+        }
         let (plan, modules) = (format!("--plan=split/{name}.json"), format!("--modules=split/{name}.modules"));
         let (rmeta, rlib) = (format!("split/lib{name}-1.rmeta"), format!("split/lib{name}-1.rlib"));
         let below = self.metadata_options(&unit.deps);
@@ -351,7 +362,8 @@ impl Building<'_> {
         }
         link.args(self.prefers_dynamic(unit).then_some("--prefer-dynamic"));
         if self.is_top(unit) {
-            link.arg(format!("--output=split/{}", self.artifact()));
+            let crate_type = if self.special.also_planned.is_empty() { "" } else { &format!("{}=", self.special.crate_type) };
+            link.arg(format!("--output={crate_type}split/{}", self.artifact()));
         } else {
             link.args([format!("--rlib=split/lib{}-1.rlib", unit.name), format!("--output=split/lib{}-1.so", unit.name)]);
         }
