@@ -88,7 +88,7 @@ pub fn run(inputs: &Inputs, outputs: &[(Option<String>, PathBuf)]) -> Result<()>
         let artifact = scratch.path().join(&link.file_name);
         let made = if link.crate_type == "staticlib" { linking.archive(&artifact) } else { linking.link(&artifact, output) };
         made.with_context(cannot)?;
-        artifacts.push(decision.report());
+        artifacts.push(decision.report(output));
         if link.crate_type == "dylib" {
             let manifest = linking.manifest(output).to_text();
             finished.add_bytes(&scratch, manifest.as_bytes(), dylib_manifest::beside(output))?;

@@ -169,8 +169,8 @@ impl Decision<'_> {
         }
     }
 
-    /// This link's part of the report.
-    pub fn report(&self) -> Artifact {
+    /// This link's part of the report, for the artifact at `output`.
+    pub fn report(&self, output: &Path) -> Artifact {
         let sysroot: HashSet<&str> =
             self.link.line.iter().filter(|item| matches!(item, Item::SysrootCrate { .. })).filter_map(link_line::crate_of).collect();
         let rlib = |id: &str| format!("lib{id}.rlib");
@@ -189,7 +189,7 @@ impl Decision<'_> {
         let left_out = link_line::with_formats(&self.link.line, &self.linkage()).left_out.into_iter();
         Artifact {
             crate_type: self.link.crate_type.clone(),
-            file_name: self.link.file_name.clone(),
+            file_name: output.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             prefer_dynamic: self.prefer_dynamic,
             crates: crates.collect(),
             left_out: left_out.filter_map(|left_out| self.left_out(left_out)).collect(),
