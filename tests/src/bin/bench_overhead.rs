@@ -69,7 +69,8 @@ fn millis(duration: Duration) -> f64 {
 fn splitlink() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests are in the repository")?;
     time(Command::new("cargo").args(["build", "--release", "--locked", "-p", "splitlink"]).current_dir(root))?;
-    Ok(root.join("target/release/splitlink"))
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    Ok(target.join("release/splitlink"))
 }
 
 struct Bench<'a> {
