@@ -6,7 +6,7 @@
 use crate::dylib_manifest::DylibManifest;
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// How a crate takes part in a link (`rustc_middle::middle::dependency_format::Linkage`).
@@ -170,7 +170,7 @@ struct Mixed<'a> {
     request: &'a Request<'a>,
     without_rlib: &'a [&'a str],
     /// Crate → whether it is a dylib itself (else inside one), and the crate whose dylib asked for that.
-    required: BTreeMap<&'a str, (bool, &'a str)>,
+    required: HashMap<&'a str, (bool, &'a str)>,
 }
 
 impl<'a> Mixed<'a> {
@@ -196,13 +196,13 @@ impl<'a> Mixed<'a> {
             formats.push(self.format(candidate)?);
         }
         let dylibs: HashSet<&str> = self.request.crates.iter().filter(|c| c.dylib.is_some()).map(|c| c.id).collect();
-        for (id, &(is_dylib, by)) in &self.required {
-            if is_dylib && !dylibs.contains(id) {
-                bail!(
-                    "the dylib of `{by}` needs the dylib of `{id}`, and none was given\n  help: `{by}` was linked against it; \
-                     add `--dylib` for it (for the standard library: `--std-manifest`)"
-                );
-            }
+        let missing = self.required.iter().filter(|(id, (is_dylib, _))| *is_dylib && !dylibs.contains(*id));
+        // The first by name, so that the message is always the same.
+        if let Some((id, (_, by))) = missing.min() {
+            bail!(
+                "the dylib of `{by}` needs the dylib of `{id}`, and none was given\n  help: `{by}` was linked against it; \
+                 add `--dylib` for it (for the standard library: `--std-manifest`)"
+            );
         }
         Ok(formats)
     }
@@ -254,7 +254,7 @@ impl<'a> Mixed<'a> {
         }
         if candidate.kind == DependencyKind::PanicRuntime {
             // `activate_injected_dep`
-            let other = self.required.iter().find(|(id, _)| panic_strategy(id).is_some());
+            let other = self.required.iter().filter(|(id, _)| panic_strategy(id).is_some()).min();
             if let Some((other, _)) = other {
                 return Ok(Format { linkage: Linkage::NotLinked, reason: Reason::OtherPanicRuntime((*other).to_owned()) });
             }
