@@ -1,16 +1,16 @@
 """The rule that declares a splitlink toolchain."""
 
-_LINKAGE = str(Label("//rules/bazel:linkage"))
 _LTO = str(Label("//rules/bazel:lto"))
 
 def _tool_transition_impl(_settings, _attr):
-    # One tool, however the targets that it works for are linked.
-    return {_LINKAGE: "static", _LTO: "off"}
+    # One tool, whether or not a target that it works for has an `lto` of its own. The linkage must stay as it is: were the tool in
+    # another folder when all is linked dynamically, every action would run again.
+    return {_LTO: "off"}
 
 _tool_transition = transition(
     implementation = _tool_transition_impl,
     inputs = [],
-    outputs = [_LINKAGE, _LTO],
+    outputs = [_LTO],
 )
 
 def _splitlink_toolchain_impl(ctx):
