@@ -21,7 +21,7 @@ def _dylib_of_target_impl(ctx):
     dylib = ctx.actions.declare_file("{}/{}.so".format(directory, stem))
     manifest = ctx.actions.declare_file("{}/{}.so.manifest.json".format(directory, stem))
     report = ctx.actions.declare_file(directory + "/report.json")
-    dylibs = find_dylibs(ctx)
+    dylibs = find_dylibs(ctx, split.link.lto)
     declare_link_only(
         ctx,
         find_toolchains(ctx).tool,

@@ -19,7 +19,7 @@ DYLIB_ATTRS = {
     ),
     "prefer_dynamic": attr.int(
         doc = "Whether dylibs are preferred to rlibs, the standard library's included: 1 for yes, 0 for no, -1 for what " +
-              "`--@splitlink//rules/bazel:linkage` says. Default: -1.",
+              "`--@splitlink//rules/bazel:linkage` says, which leaves a target with LTO static. Default: -1.",
         default = -1,
         values = [-1, 0, 1],
     ),
@@ -33,18 +33,20 @@ DYLIB_ATTRS = {
     ),
 }
 
-def find_dylibs(ctx):
+def find_dylibs(ctx, lto):
     """Finds what a target may be linked with dynamically.
 
     Args:
         ctx: The context of a rule with DYLIB_ATTRS.
+        lto: How link-time optimisation is done; where it is, the build setting leaves the target static.
 
     Returns:
         A struct of `prefer_dynamic` (bool), `dylibs` and `manifests` (depsets of File), `std` (the StdDylibInfo); None if
         everything is to be linked statically.
     """
     preferred = ctx.attr.prefer_dynamic
-    if preferred == 0 or (preferred == -1 and not ctx.attr._linkage[LinkageInfo].prefer_dynamic):
+    by_setting = lto == "off" and ctx.attr._linkage[LinkageInfo].prefer_dynamic
+    if preferred == 0 or (preferred == -1 and not by_setting):
         return None
     return struct(
         dylibs = depset(transitive = [dep[DylibInfo].dylibs for dep in ctx.attr.dylibs]),

@@ -36,10 +36,10 @@ def _link(ctx, split, toolchains, output):
     Returns:
         A struct of `report` (the link report, a File) and `runtime_files` (list of File), which the artifact needs when it runs.
     """
-    dylibs = find_dylibs(ctx)
+    compiled = ctx.attr.compiled[SplitInfo].link if ctx.attr.compiled else split.link
+    dylibs = find_dylibs(ctx, compiled.lto)
     directory = ctx.label.name + ".splitlink/dylibs"
     report = ctx.actions.declare_file(ctx.label.name + ".splitlink/report.json")
-    compiled = ctx.attr.compiled[SplitInfo].link if ctx.attr.compiled else split.link
     declare_link_only(
         ctx,
         toolchains.tool,
