@@ -1,4 +1,6 @@
 //! Helpers shared by the tests of this package.
+pub mod buck2;
+pub mod checkout;
 pub mod formats_graph;
 pub mod measure;
 pub mod real_programs;

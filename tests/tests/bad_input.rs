@@ -112,9 +112,9 @@ fn broken_plans() -> Outcome {
     let project = Project::planned("broken_plans")?;
     let plan = String::from_utf8_lossy(&project.read("out/plan.json")?).into_owned();
     let table: &[(String, &[&str])] = &[
-        (plan.replace("\"version\": 2", "\"version\": 1"), &["is of version 1", "reads version 2", "use the same splitlink"]),
-        (plan.replace("\"version\": 2", "\"version\": \"2\""), &["no version"]),
-        (plan.replace("\"version\": 2,", ""), &["no version"]),
+        (plan.replace("\"version\": 3", "\"version\": 1"), &["is of version 1", "reads version 3", "use the same splitlink"]),
+        (plan.replace("\"version\": 3", "\"version\": \"3\""), &["no version"]),
+        (plan.replace("\"version\": 3,", ""), &["no version"]),
         (String::new(), &["not JSON", "truncated"]),
         (plan[..plan.len() / 2].to_owned(), &["not JSON", "truncated"]),
         ("{}".to_owned(), &["no version"]),

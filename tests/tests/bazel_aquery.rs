@@ -14,6 +14,8 @@ struct Action {
     mnemonic: String,
     inputs: Vec<String>,
     outputs: Vec<String>,
+    /// The whole command line, parameter files included.
+    arguments: Vec<String>,
 }
 
 /// The actions of some targets and of everything they depend on.
@@ -25,10 +27,12 @@ struct Graph {
 
 impl Graph {
     /// Asks Bazel for the actions of `targets`.
-    fn of(targets: &str) -> Self {
+    fn of(targets: &str, flags: &[&str]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the repository");
         let output = Command::new(root.join("dev/bazel"))
-            .args(["aquery", "--output=jsonproto", "--include_commandline=false", &format!("deps({targets})")])
+            .args(["aquery", "--output=jsonproto"])
+            .args(flags)
+            .arg(format!("deps({targets})"))
             .current_dir(root)
             .output()
             .expect("dev/bazel starts");
@@ -67,7 +71,10 @@ impl Graph {
                 }
             }
             let mnemonic = action["mnemonic"].as_str().expect("an action has a mnemonic").to_owned();
-            actions.push(Action { mnemonic, inputs, outputs });
+            let strings = |value, key| list(value, key).filter_map(|text| text.as_str().map(str::to_owned));
+            let files = list(action, "paramFiles").flat_map(|file| strings(file, "arguments"));
+            let arguments = strings(action, "arguments").chain(files).collect();
+            actions.push(Action { mnemonic, inputs, outputs, arguments });
         }
         Self { actions, writer }
     }
@@ -128,10 +135,29 @@ fn for_exec(file: &str) -> bool {
 
 #[test]
 fn actions_read_no_more_than_they_must() {
-    let graph = Graph::of("//examples/... + //tests/bazel_rules/...");
+    let graph = Graph::of("//examples/... + //tests/bazel_rules/...", &["--include_commandline=false"]);
     compiling_waits_for_no_code(&graph);
     linking_waits_for_no_compiler(&graph);
     rules_rust_compiles_nothing_that_is_split(&graph);
+}
+
+#[test]
+fn what_only_the_build_runs_is_optimised_as_set() {
+    for (flag, level) in
+        [("", Some("0")), ("--//rules/bazel:host_opt_level=2", Some("2")), ("--//rules/bazel:host_opt_level=as_configured", None)]
+    {
+        let flags = ["--include_param_files", flag];
+        let graph = Graph::of("//examples/proc_macro/...", &flags[..flags.len() - usize::from(flag.is_empty())]);
+        let (mut for_build, mut for_user) = (0, 0);
+        let compiling = ["SplitlinkMetadata", "SplitlinkCodegen", "SplitlinkNoLink"];
+        for action in compiling.iter().flat_map(|mnemonic| graph.with(mnemonic)) {
+            let given = action.arguments.windows(2).find(|pair| pair[0] == "--opt-level").map(|pair| pair[1].as_str());
+            let expected = if for_exec(&action.outputs[0]) { level } else { None };
+            assert_eq!(given, expected, "{flag}: {:?}", action.outputs);
+            *(if for_exec(&action.outputs[0]) { &mut for_build } else { &mut for_user }) += 1;
+        }
+        assert!(for_build >= 3 && for_user >= 1, "a library and a macro for the build and a program for the user: is the query right?");
+    }
 }
 
 fn compiling_waits_for_no_code(graph: &Graph) {

@@ -90,16 +90,18 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
         ("", json!({"version": 1, "crate": "", "file_name": "", "contains": [], "needs": [], "stamps": {}, "more": 1})),
     ];
     refuses("dylib-manifest", &manifest, &table)?;
-    let report = json!({"version": 1, "crate_name": "app", "artifacts": [{
+    let report = json!({"version": 2, "crate_name": "app", "artifacts": [{
         "crate_type": "bin", "file_name": "app", "prefer_dynamic": true,
         "crates": [
             {"crate": "a-1", "linkage": "dynamic", "from": "liba-1.so", "sysroot": false, "reason": "why"},
             {"crate": "m-1", "linkage": "not-linked", "sysroot": false, "reason": "why"}
         ],
         "left_out": [{"what": "allocator shim", "reason": "why"}]
+    }], "lto": [{
+        "mode": "fat", "crate_types": ["bin"], "threshold": "C", "crates": ["a-1"], "modules": 9, "kept": ["main"], "objects": 1, "bytes": 9
     }]});
     let table = [
-        ("/version", json!(2)),
+        ("/version", json!(1)),
         ("/crate_name", json!("")),
         ("/artifacts", json!([])),
         ("/artifacts/0/crate_type", json!("rlib")),
@@ -110,6 +112,12 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
         ("/artifacts/0/crates/1/linkage", json!("static")),
         ("/artifacts/0/crates/1", json!({"crate": "a-1"})),
         ("/artifacts/0/left_out/0/what", json!("")),
+        ("/lto", json!(null)),
+        ("/lto/0/mode", json!("off")),
+        ("/lto/0/crate_types", json!([])),
+        ("/lto/0/threshold", json!("c")),
+        ("/lto/0/kept/0", json!("")),
+        ("/lto/0/bytes", json!("9")),
         ("/artifacts/0/left_out/0", json!({"what": "x", "reason": "y", "more": 1})),
     ];
     refuses("link-report", &report, &table)?;
@@ -129,6 +137,7 @@ fn code_schemas_and_page_agree() -> Outcome {
     assert_eq!(reports["Artifact"], fields_of(&definitions["artifact"]));
     assert_eq!(reports["CrateFormat"], fields_of(&definitions["linked-crate"]));
     assert!(fields_of(&definitions["other-crate"]).is_subset(&reports["CrateFormat"]));
+    assert_eq!(reports["LtoGroup"], fields_of(&definitions["lto-group"]));
     assert_eq!(reports["LeftOut"], fields_of(&definitions["left-out"]));
 
     for (title, file, schema, structs) in
@@ -154,7 +163,7 @@ fn code_schemas_and_page_agree() -> Outcome {
 #[test]
 fn links_lead_somewhere() -> Outcome {
     let docs = repository().join("docs");
-    for name in ["dependency-formats.md", "link-plan.md", "design.md"] {
+    for name in ["dependency-formats.md", "link-plan.md", "design.md", "lto.md"] {
         let page = fs::read_to_string(docs.join(name))?;
         for target in page.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target) {
             let (file, anchor) = target.split_once('#').unwrap_or((target, ""));

@@ -1,25 +1,33 @@
 //! Link-time optimisation in link-only.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
-use splitlink_tests::rustc_fixture::tools::{Failure, names_in, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, names_in, run, succeed};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+
+const MODES: [&str; 2] = ["thin", "fat"];
 
 type Outcome = Result<(), Failure>;
 
 /// A project whose `dep` and whose linked crate `name` are compiled to bitcode.
 fn compiled(folder: &str, name: &str, crate_type: &str) -> Result<Project> {
     let project = Project::new(folder)?;
+    compile(&project, name, crate_type)?;
+    Ok(project)
+}
+
+fn compile(project: &Project, name: &str, crate_type: &str) -> Result<()> {
     fs::create_dir_all(project.dir.join("out"))?;
-    good(&project.compile("metadata --lto --output out/libdep-1.rmeta", &project.library("dep"))?)?;
-    good(&project.compile("codegen --lto --output out/libdep-1.rlib --published-metadata out/libdep-1.rmeta", &project.library("dep"))?)?;
+    let dep = [project.library("dep"), words("-Copt-level=2")].concat();
+    good(&project.compile("metadata --lto --output out/libdep-1.rmeta", &dep)?)?;
+    good(&project.compile("codegen --lto --output out/libdep-1.rlib --published-metadata out/libdep-1.rmeta", &dep)?)?;
     let args = [project.linked(name, crate_type), words("-Copt-level=2")].concat();
     let options = "no-link --lto --plan out/plan.json --modules out/modules --metadata out/libdep-1.rmeta";
-    good(&project.compile(options, &args)?)?;
-    Ok(project)
+    good(&project.compile(options, &args)?)
 }
 
 fn is_bitcode(path: &Path) -> Result<bool> {
@@ -40,9 +48,7 @@ fn thin() -> Result<()> {
     let link = || project.link_only_with("--rlib out/libdep-1.rlib --lto thin --lto-cache out/cache --output out/artifact");
     good(&link()?)?;
     let first = project.read("out/artifact")?;
-    let cached = || -> BTreeSet<String> {
-        names_in(&project.dir.join("out/cache")).into_iter().filter(|name| name.starts_with("llvmcache-")).collect()
-    };
+    let cached = || -> BTreeSet<String> { names_in(&project.dir.join("out/cache")).into_iter().collect() };
     let entries = cached();
     // Its own modules, the allocator shim, `dep`, and far more than these of the standard library.
     ensure!(entries.len() > modules.len() + 5, "LTO saw {} modules: {entries:?}", entries.len());
@@ -59,12 +65,168 @@ fn thin() -> Result<()> {
 }
 
 #[test]
-fn what_is_not_there_yet_is_said() -> Outcome {
-    let options = "--rlib out/libdep-1.rlib --lto thin --output out/artifact --report out/report.json";
-    for crate_type in ["staticlib", "dylib"] {
-        let project = compiled(&format!("lto_{crate_type}"), "library", crate_type)?;
-        refused(&project.link_only_with(options)?, &[&format!("does no LTO of a {crate_type} yet"), "`library`"])?;
+fn what_was_not_compiled_for_lto() -> Outcome {
+    for mode in MODES {
+        let project = Project::planned(&format!("lto_{mode}_not_compiled"))?;
+        let options = format!("--rlib out/libdep-1.rlib --lto {mode} --output out/artifact --report out/report.json");
+        refused(&project.link_only_with(&options)?, &["`app` was not compiled for LTO", "give `--lto` to no-link"])?;
         project.nothing_left(&["out/artifact", "out/report.json"])?;
     }
+    Ok(())
+}
+
+#[test]
+fn modules_that_are_broken() -> Outcome {
+    for mode in MODES {
+        let project = compiled(&format!("lto_{mode}_broken"), "app", "bin")?;
+        let modules = project.dir.join("out/modules");
+        let own = names_in(&modules).into_iter().find(|name| name.starts_with("app.")).context("there is no module")?;
+        let bytes = fs::read(modules.join(&own))?;
+        fs::write(modules.join(&own), &bytes[..bytes.len() / 2])?;
+        let output =
+            project.link_only_with(&format!("--rlib out/libdep-1.rlib --lto {mode} --output out/artifact --report out/report.json"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("error: ") && said.contains("app."), "it does not name the module: {said}");
+        project.nothing_left(&["out/artifact", "out/report.json"])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn an_engine_that_is_not_there() -> Outcome {
+    let project = compiled("lto_no_engine", "app", "bin")?;
+    let output = project.link_only_with("--rlib out/libdep-1.rlib --lto fat --lto-engine out/none --output out/artifact")?;
+    refused(&output, &["the engine of fat LTO", "out/none"])?;
+    project.nothing_left(&["out/artifact"])?;
+    Ok(())
+}
+
+/// Crate types share a run where their formats and thresholds agree: what a staticlib has inside, a dylib with a shared standard
+/// library has not.
+#[test]
+fn groups_of_crate_types() -> Outcome {
+    Ok(groups()?)
+}
+
+fn groups() -> Result<()> {
+    let project = Project::new("lto_groups")?;
+    compile(&project, "library", "staticlib,cdylib,dylib")?;
+    let mut std_manifest = project.splitlink(&words("std-manifest --output out/std.json --rustc"));
+    good(&run(std_manifest.arg(&Toolchain::stable().rustc).arg("--libdir").arg(Toolchain::stable().libdir()))?)?;
+    project.write("main.c", "#include <stdio.h>\nunsigned long answer(void);\nint main(void) { printf(\"%lu\\n\", answer()); }\n")?;
+    fs::create_dir_all(project.dir.join("out/d"))?;
+    let path = format!("out/d:{}", Toolchain::stable().libdir().display());
+    let shared = "--std-manifest out/std.json --prefer-dynamic";
+    for mode in MODES {
+        for (options, expected) in [
+            ("", json!([[["staticlib", "cdylib"], "C"], [["dylib"], "Rust"]])),
+            (shared, json!([[["staticlib"], "C"], [["cdylib"], "C"], [["dylib"], "Rust"]])),
+        ] {
+            let outputs =
+                "--output staticlib=out/libanswer.a --output cdylib=out/c.so --output dylib=out/d/liblibrary.so --report out/report.json";
+            good(&project.link_only_with(&format!("--rlib out/libdep-1.rlib --lto {mode} {options} {outputs}"))?)?;
+            let report: Value = serde_json::from_slice(&project.read("out/report.json")?)?;
+            let groups: Vec<Value> =
+                report["lto"].as_array().into_iter().flatten().map(|group| json!([group["crate_types"], group["threshold"]])).collect();
+            assert_eq!(json!(groups), expected, "{mode} {options}");
+            for group in report["lto"].as_array().into_iter().flatten() {
+                assert_eq!(group["mode"], mode);
+                assert!(group["kept"].as_array().is_some_and(|kept| kept.contains(&json!("answer"))), "{group}");
+                let has_std =
+                    group["crates"].as_array().into_iter().flatten().any(|id| id.as_str().is_some_and(|id| id.starts_with("std-")));
+                assert_eq!(has_std, options.is_empty() || group["crate_types"][0] == "staticlib", "{group}");
+            }
+            let shown = succeed(&mut project.splitlink(&words("explain out/report.json")))?.stdout;
+            let shown = String::from_utf8_lossy(&shown);
+            assert!(shown.contains(mode) && shown.contains("answer"), "{shown}");
+            for library in ["libanswer.a", "c.so", "d/liblibrary.so"] {
+                let mut gcc = Command::new("gcc");
+                gcc.current_dir(&project.dir).args(["main.c", "-o", "out/main"]).arg(format!("out/{library}")).arg("-Wl,-rpath,$ORIGIN");
+                gcc.arg(format!("-Wl,-rpath-link,{}", Toolchain::stable().libdir().display()));
+                succeed(gcc.args(["-lgcc_s", "-lpthread", "-lm", "-ldl", "-lc"]))?;
+                let printed = succeed(Command::new("out/main").current_dir(&project.dir).env("LD_LIBRARY_PATH", &path))?.stdout;
+                assert_eq!(printed, b"42\n", "{mode} {options} {library}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A crate that is worth several parts: long functions with nothing to simplify.
+fn large() -> String {
+    let step =
+        |n: usize| format!("    x = x.rotate_left({}) ^ (x | y).wrapping_mul({}); y ^= x >> {};\n", n % 31 + 1, 2 * n + 3, n % 13 + 3);
+    let function = |n: usize| {
+        let steps: String = (0..200).map(|at| step(n * 7 + at)).collect();
+        format!("#[unsafe(no_mangle)]\npub extern \"C\" fn f{n}(mut x: u64, mut y: u64) -> u64 {{\n{steps}    x ^ y ^ dep::plain()\n}}\n")
+    };
+    (1..=110).map(function).collect()
+}
+
+#[test]
+fn the_same_bytes_for_any_number_of_threads() -> Outcome {
+    let project = Project::new("lto_threads")?;
+    project.write("library.rs", large())?;
+    compile(&project, "library", "cdylib")?;
+    for mode in MODES {
+        let link = |output: &str, prefix: &[&str]| -> Result<Value> {
+            let options = format!("--rlib out/libdep-1.rlib --lto {mode} --output {output} --report {output}.json");
+            let link_only = project.splitlink(&words(&format!("link-only --plan out/plan.json --modules out/modules {options}")));
+            let mut command = Command::new(prefix.first().map_or(link_only.get_program(), |program| program.as_ref()));
+            command.current_dir(&project.dir);
+            if let [_, rest @ ..] = prefix {
+                command.args(rest).arg(link_only.get_program());
+            }
+            command.args(link_only.get_args()).arg("--sysroot").arg(&Toolchain::stable().sysroot);
+            succeed(&mut command)?;
+            Ok(serde_json::from_slice(&project.read(&format!("{output}.json"))?)?)
+        };
+        // A program that may use one processor makes one thread.
+        let one = link("one/library.so", &["taskset", "-c", "0"])?;
+        let all = link("all/library.so", &[])?;
+        assert!(all["lto"][0]["objects"].as_u64() > Some(1), "{mode}: it is all one part, so threads have nothing to share");
+        assert_eq!(one, all, "{mode}");
+        assert!(project.read("one/library.so")? == project.read("all/library.so")?, "{mode}: the bytes differ");
+    }
+    Ok(())
+}
+
+/// The functions that `artifact` has, and those of them that `function` calls.
+fn functions(project: &Project, artifact: &str, function: &str) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
+    let mut nm = Command::new("nm");
+    let text = succeed(nm.current_dir(&project.dir).args(["--defined-only", artifact]))?.stdout;
+    let defined = String::from_utf8_lossy(&text).lines().filter_map(|line| line.split(' ').nth(2).map(str::to_owned)).collect();
+    let mut objdump = Command::new("objdump");
+    let options = ["-d", "--no-show-raw-insn", &format!("--disassemble={function}"), artifact];
+    let text = succeed(objdump.current_dir(&project.dir).args(options))?.stdout;
+    let text = String::from_utf8_lossy(&text);
+    ensure!(text.contains(&format!("<{function}>:")), "`{artifact}` has no `{function}`: {text}");
+    let calls = text.lines().filter(|line| line.contains("call ") || line.contains("jmp "));
+    Ok((defined, calls.filter_map(|line| Some(line.rsplit_once('<')?.1.trim_end_matches('>').to_owned())).collect()))
+}
+
+#[test]
+fn the_allocator_shim_is_inlined() -> Outcome {
+    let source = "#[unsafe(no_mangle)]\npub extern \"C\" fn allocates(n: usize) -> *mut [u64] {\n    \
+                  let mut all = Vec::with_capacity(n);\n    for i in 0..n as u64 { all.push(i * i); }\n    Box::into_raw(all.into_boxed_slice())\n}\n";
+    let is_shim = |name: &String| ["___rust_alloc", "___rust_dealloc", "___rust_realloc"].iter().any(|shim| name.ends_with(shim));
+    let project = Project::new("lto_shim")?;
+    project.write("library.rs", source)?;
+    compile(&project, "library", "cdylib")?;
+    for mode in MODES {
+        good(&project.link_only_with(&format!("--rlib out/libdep-1.rlib --lto {mode} --output out/{mode}.so"))?)?;
+        let called = functions(&project, &format!("out/{mode}.so"), "allocates")?.1;
+        assert!(!called.iter().any(is_shim), "{mode}: {called:?}");
+        assert!(called.iter().any(|name| name.contains("malloc")), "{mode}: {called:?}");
+    }
+    // Without LTO it is there, so this test would see it.
+    let project = Project::new("lto_shim_off")?;
+    project.write("library.rs", source)?;
+    project.build_dep()?;
+    good(&project.no_link(&[project.linked("library", "cdylib"), words("-Copt-level=2")].concat())?)?;
+    good(&project.link_only_with("--rlib out/libdep-1.rlib --output out/off.so")?)?;
+    let (defined, called) = functions(&project, "out/off.so", "allocates")?;
+    assert!(defined.iter().any(is_shim) && !called.iter().any(|name| name.contains("malloc")), "{called:?}");
     Ok(())
 }

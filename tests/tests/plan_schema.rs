@@ -30,17 +30,20 @@ fn plans(project: &Project) -> Result<Vec<(&'static str, Value)>> {
     let dep = [project.library("dep"), words("-lstatic:+whole-archive=sum -Lnative=native")].concat();
     good(&project.compile("metadata --output out/libdep-1.rmeta", &dep)?)?;
     let mut plans = Vec::new();
-    for (name, source, crate_type, flags) in [
-        ("bin", "app", "bin", "-Clink-arg=-Wl,-z,nodelete -Clink-arg=-Wl,-rpath,$ORIGIN/lib"),
-        ("test", "app", "bin", "--test"),
-        ("cdylib", "library", "cdylib", ""),
-        ("staticlib", "library", "staticlib", "-lstatic=sum -Lnative=native"),
-        ("dylib", "library", "dylib", "-Cprefer-dynamic"),
-        ("proc-macro", "macros", "proc-macro", "--extern=proc_macro"),
-        ("several", "library", "cdylib,staticlib", ""),
+    for (name, source, crate_type, options, flags) in [
+        ("bin", "app", "bin", "", "-Clink-arg=-Wl,-z,nodelete -Clink-arg=-Wl,-rpath,$ORIGIN/lib"),
+        ("test", "app", "bin", "", "--test"),
+        ("cdylib", "library", "cdylib", "", ""),
+        ("staticlib", "library", "staticlib", "", "-lstatic=sum -Lnative=native"),
+        ("dylib", "library", "dylib", "", "-Cprefer-dynamic"),
+        ("proc-macro", "macros", "proc-macro", "", "--extern=proc_macro"),
+        ("several", "library", "cdylib,staticlib", "", ""),
+        ("staticlib with LTO", "library", "staticlib", "--lto", "-Copt-level=s -Cllvm-args=-inline-threshold=9"),
+        ("several with LTO", "library", "staticlib,cdylib,dylib", "--lto", "-O"),
     ] {
         let _ = fs::remove_dir_all(project.dir.join("out/modules"));
-        good(&project.no_link(&[project.linked(source, crate_type), words(flags)].concat())?).context(name)?;
+        let options = format!("no-link {options} --plan out/plan.json --modules out/modules --metadata out/libdep-1.rmeta");
+        good(&project.compile(&options, &[project.linked(source, crate_type), words(flags)].concat())?).context(name)?;
         let plan = serde_json::from_slice(&project.read("out/plan.json")?)?;
         is_whole(&plan, &project.dir.join("out/modules")).context(name)?;
         plans.push((name, plan));
@@ -114,7 +117,8 @@ fn the_schema_refuses_what_is_no_plan() -> Outcome {
     let schema = schema_of("link-plan")?;
     let stamp = "0123456789abcdef0123456789abcdef";
     let plan = json!({
-        "version": 2, "crate_name": "app", "crates": [{"id": "dep-1", "stamp": stamp}], "unlinked": ["macros-1"], "prefer_dynamic": false,
+        "version": 3, "crate_name": "app", "crates": [{"id": "dep-1", "stamp": stamp}], "unlinked": ["macros-1"], "prefer_dynamic": false,
+        "lto": {"opt_level": "s", "llvm_args": ["-x"]},
         "links": [
             {"crate_type": "bin", "file_name": "app", "output_dir": "", "linker": "cc", "line": [
                 {"kind": "module", "file": "a.o"}, {"kind": "crate", "id": "dep-1"}, {"kind": "output"}]},
@@ -124,7 +128,7 @@ fn the_schema_refuses_what_is_no_plan() -> Outcome {
     validate(&schema, &plan)?;
     let table = [
         ("/version", json!(1)),
-        ("/version", json!("2")),
+        ("/version", json!("3")),
         ("/crate_name", json!("")),
         ("/crates", json!({})),
         ("/crates/0/id", json!("a/b")),
@@ -152,7 +156,10 @@ fn the_schema_refuses_what_is_no_plan() -> Outcome {
         ("/links/1/line/0", json!({"kind": "symbols-object", "file": "a.o"})),
         ("/links/1/line/0", json!({"kind": "output"})),
         ("/links/1", json!({"crate_type": "staticlib", "file_name": "a", "output_dir": "", "linker": "cc", "line": []})),
-        ("", json!({"version": 2})),
+        ("/lto/opt_level", json!("4")),
+        ("/lto", json!({"opt_level": "2"})),
+        ("/links/0/line/0", json!({"kind": "exported-symbols", "file": "list"})),
+        ("", json!({"version": 3})),
     ];
     for (at, value) in table {
         let mut broken = plan.clone();
@@ -212,6 +219,7 @@ fn code_and_schema_agree() -> Outcome {
     assert_eq!(kinds_in_code()?, in_schema);
     let structs = structs_in("plan.rs")?;
     assert_eq!(structs["LinkPlan"], fields_of(&schema));
+    assert_eq!(structs["LtoOptions"], fields_of(&definitions["lto-options"]));
     assert_eq!(structs["Crate"], fields_of(&definitions["rust-crate"]));
     assert_eq!(structs["MetadataFormats"], fields_of(&definitions["metadata-formats"]));
     assert_eq!(structs["Link"], fields_of(&definitions["link"]));

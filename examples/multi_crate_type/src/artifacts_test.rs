@@ -9,8 +9,9 @@ unsafe extern "C" {
 
 #[test]
 fn programs_run() {
-    for program in ["engine_bin", "engine_shared_std_bin"] {
-        let output = Command::new(format!("examples/multi_crate_type/{program}")).output().expect(program);
+    for variable in ["PROGRAM", "SHARED_STD_PROGRAM"] {
+        let program = std::env::var(variable).expect(variable);
+        let output = Command::new(&program).output().expect(&program);
         assert_eq!(String::from_utf8_lossy(&output.stdout), "area: 49\n", "{program}: {output:?}");
     }
 }

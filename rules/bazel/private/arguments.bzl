@@ -14,18 +14,21 @@ def new_arguments(ctx):
     args.set_param_file_format("multiline")
     return args
 
-def add_dependencies(args, deps, lto):
-    """Adds the metadata and proc macros that a crate is compiled against.
+def add_dependencies(args, deps, lto, opt_level):
+    """Adds the metadata and proc macros that a crate is compiled against, and how it is compiled.
 
     Args:
         args: The Args of a `metadata`, `codegen` or `no-link` action.
         deps: The crate set of the crate's dependencies.
         lto: Whether the crate is compiled for LTO.
+        opt_level: The opt-level in place of the command's own, or the empty string.
     """
     args.add_all(deps.rmetas, before_each = "--metadata")
     args.add_all(deps.proc_macros, before_each = "--proc-macro")
     if lto:
         args.add("--lto")
+    if opt_level:
+        args.add("--opt-level", opt_level)
 
 def file_count(crate):
     """Says how many source files a crate has, as rules_rust's own progress messages do.

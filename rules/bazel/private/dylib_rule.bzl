@@ -24,10 +24,9 @@ def _dylib_of_target_impl(ctx):
     dylibs = find_dylibs(ctx, split.link.lto)
     declare_link_only(
         ctx,
-        find_toolchains(ctx).tool,
+        find_toolchains(ctx),
         split.link,
-        dylib,
-        crate_type = "dylib",
+        {"dylib": dylib},
         report = report,
         manifest = manifest,
         dylibs = dylibs,

@@ -14,7 +14,7 @@ def new_link(plan, modules, inputs, rlibs, sysroot, env, description, lto):
         sysroot: The path of the Rust sysroot that the crate is linked with.
         env: The environment of the linker (dict).
         description: The crate's type and name, for progress messages.
-        lto: How link-time optimisation is done: "off" or "thin".
+        lto: How link-time optimisation is done: "off", "thin" or "fat".
 
     Returns:
         A struct to be given to `declare_link_only`.
@@ -30,15 +30,14 @@ def new_link(plan, modules, inputs, rlibs, sysroot, env, description, lto):
         sysroot = sysroot,
     )
 
-def declare_link_only(ctx, tool, link, output, crate_type = None, report = None, manifest = None, dylibs = None, dylib_directories = []):
-    """Declares the action that links a crate.
+def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = None, dylibs = None, dylib_directories = []):
+    """Declares the action that links a crate, as one crate type or several.
 
     Args:
         ctx: The context of a rule or aspect.
-        tool: What runs as splitlink.
+        toolchains: What `find_toolchains` returned.
         link: What `new_link` returned.
-        output: The artifact to write (File).
-        crate_type: Which of the plan's crate types to link. Default: its only one.
+        outputs: The artifacts to write: a dict from crate types to File; the key "" stands for the plan's only one.
         report: The link report to write (File). Default: none.
         manifest: The manifest that is written beside a dylib (File). Default: none.
         dylibs: What `find_dylibs` returned. Default: None, for a static link.
@@ -51,6 +50,9 @@ def declare_link_only(ctx, tool, link, output, crate_type = None, report = None,
     args.add("--sysroot", link.sysroot)
     if link.lto != "off":
         args.add("--lto", link.lto)
+    engine = toolchains.lto_engine if link.lto == "fat" else None
+    if engine:
+        args.add("--lto-engine", engine.executable)
     transitive = [link.rlibs]
     inputs = link.inputs + [link.plan, link.modules]
     if dylibs:
@@ -63,15 +65,14 @@ def declare_link_only(ctx, tool, link, output, crate_type = None, report = None,
         args.add_all(dylib_directories, before_each = "--dylib-dir")
     if report:
         args.add("--report", report)
-    if crate_type:
-        args.add("--output", output, format = crate_type + "=%s")
-    else:
-        args.add("--output", output)
+    for crate_type, output in outputs.items():
+        args.add("--output", output, format = crate_type + "=%s" if crate_type else None)
     ctx.actions.run(
-        executable = tool,
+        executable = toolchains.tool,
+        tools = [engine] if engine else [],
         arguments = ["link-only", args],
         inputs = depset(inputs, transitive = transitive),
-        outputs = [f for f in (output, report, manifest) if f],
+        outputs = outputs.values() + [f for f in (report, manifest) if f],
         env = link.env,
         mnemonic = "SplitlinkLink",
         progress_message = "Linking Rust " + link.description,

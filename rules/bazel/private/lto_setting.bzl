@@ -2,10 +2,10 @@
 
 LtoInfo = provider(
     doc = "How link-time optimisation is done.",
-    fields = {"mode": "str: `off` or `thin`."},
+    fields = {"mode": "str: `off`, `thin` or `fat`."},
 )
 
-LTO_MODES = ("off", "thin")
+LTO_MODES = ("off", "thin", "fat")
 
 def _lto_setting_impl(ctx):
     value = ctx.build_setting_value
@@ -15,7 +15,7 @@ def _lto_setting_impl(ctx):
 
 lto_setting = rule(
     implementation = _lto_setting_impl,
-    doc = "Link-time optimisation of targets without `lto`: `off` or `thin`.",
+    doc = "Link-time optimisation of targets without `lto`: `off`, `thin` or `fat`.",
     build_setting = config.string(flag = True),
 )
 

@@ -7,9 +7,12 @@ load(
     _rules_rust_rust_static_library = "rust_static_library",
 )
 load(":artifact_group.bzl", "artifact_group")
-load(":macros.bzl", "declare_pair")
+load(":link_together.bzl", "link_together")
+load(":macros.bzl", "declare_pair", "prefer_dynamic_value", "take_lto_flag")
 load(":names.bzl", "CRATE_TYPES_TAG_PREFIX", "INNER_SUFFIX", "crate_name")
 load(":split_rules.bzl", "split_binary", "split_library")
+
+_TOGETHER_SUFFIX = "_linked_together"
 
 # For each crate type: the rule of rules_rust whose providers fit, ours, and how the artifact of a crate is called.
 _RULES = {
@@ -34,12 +37,13 @@ def rust_multi_crate_type(name, crate_types, dylibs = [], prefer_dynamic = None,
         dylibs: `rust_dylib` targets that they may be linked with, in place of their crates' rlibs. Default: none.
         prefer_dynamic: Whether dylibs are preferred to rlibs where the crate type allows it, the standard library's included.
             Default: what `--@splitlink//rules/bazel:linkage` says.
-        **kwargs: The attributes of rules_rust's `rust_shared_library`.
+        **kwargs: The attributes of rules_rust's `rust_shared_library`, and `lto` (see `split_library`): artifacts whose dependency
+            formats and exports agree are optimised once for all of them.
     """
     unknown = [crate_type for crate_type in crate_types if crate_type not in _RULES]
     if unknown or not crate_types:
         fail("rust_multi_crate_type {}: crate_types is {}; it takes {}".format(name, crate_types, ", ".join(sorted(_RULES))))
-    kwargs = dict(kwargs)
+    kwargs = take_lto_flag(name, kwargs)
     if not kwargs.get("crate_name"):
         kwargs["crate_name"] = crate_name(name)
     tags = kwargs.pop("tags", None) or []
@@ -47,12 +51,29 @@ def rust_multi_crate_type(name, crate_types, dylibs = [], prefer_dynamic = None,
     # rustc compiles no program together with libraries, so that is a compilation of its own.
     libraries = [crate_type for crate_type in crate_types if crate_type != "bin"]
     if libraries:
-        inner = {key: value for key, value in kwargs.items() if key not in ("args", "deprecation", "visibility")}
+        inner = {key: value for key, value in kwargs.items() if key not in ("args", "deprecation", "lto", "visibility")}
         _rules_rust_rust_shared_library(
             name = name + INNER_SUFFIX,
             tags = tags + ["manual", CRATE_TYPES_TAG_PREFIX + ",".join(libraries)],
             visibility = ["//visibility:private"],
             **inner
+        )
+        link_together(
+            name = name + _TOGETHER_SUFFIX,
+            compiled = ":" + name + INNER_SUFFIX,
+            dylibs = dylibs,
+            paths = {
+                "{}_{}.splitlink/{}".format(name, crate_type, _RULES[crate_type][2].format(kwargs["crate_name"])): crate_type
+                for crate_type in libraries
+            },
+            prefer_dynamic = prefer_dynamic_value(prefer_dynamic),
+            tags = tags + ["manual"],
+            visibility = ["//visibility:private"],
+            **{
+                key: kwargs[key]
+                for key in ("compatible_with", "exec_compatible_with", "features", "lto", "platform", "target_compatible_with", "testonly")
+                if key in kwargs
+            }
         )
     linking = {"dylibs": dylibs, "prefer_dynamic": prefer_dynamic, "tags": tags}
     for crate_type in crate_types:
@@ -68,6 +89,7 @@ def rust_multi_crate_type(name, crate_types, dylibs = [], prefer_dynamic = None,
             published = {} if is_program else {
                 "compiled": ":" + name + INNER_SUFFIX,
                 "crate_type": crate_type,
+                "linked": ":" + name + _TOGETHER_SUFFIX,
                 "out": out.format(kwargs["crate_name"]),
             },
         )

@@ -1,7 +1,9 @@
 """The aspect that re-expresses rules_rust's action for each crate as the actions of the split."""
 
 load("@rules_rust//rust:defs.bzl", "rust_common")
+load(":compile_action.bzl", "original_of")
 load(":crate_set.bzl", "crate_set")
+load(":host_opt_level.bzl", "HostOptLevelInfo", "opt_level_of")
 load(":library_actions.bzl", "declare_library")
 load(":link_inputs.bzl", "part_inputs")
 load(":link_only.bzl", "declare_link_only", "new_link")
@@ -11,6 +13,7 @@ load(":no_link.bzl", "declare_no_link")
 load(":providers.bzl", "SplitInfo")
 load(":rustc_action.bzl", "crate_info_of", "find_rustc_action")
 load(":toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains", "unsupported")
+load(":worker_setting.bzl", "WorkerInfo")
 
 _LIBRARY_TYPES = ("lib", "rlib")
 
@@ -97,9 +100,13 @@ def _unsplit(target, ctx, deps, reason, originals = []):
 def _data_runfiles(ctx):
     return [dep[DefaultInfo].default_runfiles for dep in _targets(ctx, "data")]
 
+def _original(ctx, found):
+    return original_of(found.action, ctx.attr._worker[WorkerInfo].enabled)
+
 def _split_library(ctx, tools, crate, found, deps, known, directory, display_name):
     lto = is_lto_configuration(ctx, ctx.attr._lto[LtoInfo].mode)
-    rmeta, rlib = declare_library(ctx, tools.tool, crate, found.action, deps, known, directory, display_name, lto)
+    opt_level = opt_level_of(ctx, ctx.attr._host_opt_level[HostOptLevelInfo])
+    rmeta, rlib = declare_library(ctx, tools.tool, crate, _original(ctx, found), deps, known, directory, display_name, opt_level, lto)
     return SplitInfo(
         artifact = None,
         crates = crate_set.of_library(
@@ -134,11 +141,12 @@ def _split_linked(target, ctx, tools, crate, found, deps, known, directory, disp
         ctx,
         tools.tool,
         crate,
-        found.action,
+        _original(ctx, found),
         inputs.compile,
         deps,
         directory,
         display_name,
+        opt_level = opt_level_of(ctx, ctx.attr._host_opt_level[HostOptLevelInfo]),
         lto = lto,
         crate_types = crate_types[0] if crate_types else "",
         dylib_of = library.rmeta if library else None,
@@ -158,7 +166,7 @@ def _split_linked(target, ctx, tools, crate, found, deps, known, directory, disp
     artifact = None
     if crate.type == "proc-macro":
         artifact = ctx.actions.declare_file("{}/{}".format(directory, crate.output.basename))
-        declare_link_only(ctx, tools.tool, link, artifact)
+        declare_link_only(ctx, tools, link, {"": artifact})
     return SplitInfo(
         artifact = artifact,
         crates = crate_set.of_proc_macro([crate.output], artifact) if crate.type == "proc-macro" else crate_set.empty,
@@ -213,9 +221,17 @@ split_aspect = aspect(
           "Build scripts are not reached: they stay rules_rust's.",
     attr_aspects = _DEPENDENCY_ATTRIBUTES + _FORWARDING_ATTRIBUTES + ["crate"],
     attrs = {
+        "_host_opt_level": attr.label(
+            default = Label("//rules/bazel:host_opt_level"),
+            providers = [HostOptLevelInfo],
+        ),
         "_lto": attr.label(
             default = Label("//rules/bazel:lto"),
             providers = [LtoInfo],
+        ),
+        "_worker": attr.label(
+            default = Label("//rules/bazel:worker"),
+            providers = [WorkerInfo],
         ),
     },
     fragments = ["cpp"],

@@ -5,6 +5,8 @@ load("@rules_rust//rust:defs.bzl", "rust_common")
 load(":dylibs.bzl", "DYLIB_ATTRS", "dylib_directories", "find_dylibs", "link_dylibs_into")
 load(":forward.bzl", "forward_instrumented_files", "forward_runfiles", "forward_split", "forward_unsplit")
 load(":link_only.bzl", "declare_link_only")
+load(":link_together.bzl", "LinkedTogetherInfo")
+load(":lto_setting.bzl", "LTO_MODES")
 load(":names.bzl", "public_label")
 load(":notice.bzl", "NoticeInfo")
 load(":platform_transition.bzl", "platform_transition")
@@ -42,10 +44,9 @@ def _link(ctx, split, toolchains, output):
     report = ctx.actions.declare_file(ctx.label.name + ".splitlink/report.json")
     declare_link_only(
         ctx,
-        toolchains.tool,
+        toolchains,
         compiled,
-        output,
-        crate_type = ctx.attr.crate_type,
+        {ctx.attr.crate_type: output},
         report = report,
         dylibs = dylibs,
         dylib_directories = dylib_directories(ctx, directory, in_solib = CcInfo in ctx.attr.target),
@@ -102,8 +103,12 @@ def _library_impl(ctx):
         files = depset([artifact])
         providers = forward_split(ctx, target, split, toolchains.cc, artifact, None)
     elif split.link:
-        artifact = ctx.actions.declare_file("{}.splitlink/{}".format(ctx.label.name, ctx.attr.out or crate.output.basename))
-        linked = _link(ctx, split, toolchains, artifact)
+        linked = ctx.attr.linked[LinkedTogetherInfo] if ctx.attr.linked else None
+        if linked and linked.artifacts:
+            artifact = linked.artifacts[ctx.attr.crate_type]
+        else:
+            artifact = ctx.actions.declare_file("{}.splitlink/{}".format(ctx.label.name, ctx.attr.out or crate.output.basename))
+            linked = _link(ctx, split, toolchains, artifact)
         runtime_files = linked.runtime_files
         files = depset([artifact])
         providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report)
@@ -137,9 +142,9 @@ _COMMON_ATTRS = {
         allow_files = True,
     ),
     "lto": attr.string(
-        doc = "Link-time optimisation of the target with all that is linked statically, the standard library included: `off` or `thin`. " +
+        doc = "Link-time optimisation of the target with all that is linked statically, the standard library included: `off`, `thin` or `fat`. " +
               "Default: what `--@splitlink//rules/bazel:lto` says.",
-        values = ["", "off", "thin"],
+        values = [""] + list(LTO_MODES),
     ),
     "platform": attr.label(
         doc = "The platform to build for. Default: the one of the build.",
@@ -170,6 +175,10 @@ _LINKED_ATTRS = _COMMON_ATTRS | DYLIB_ATTRS | {
     "crate_type": attr.string(
         doc = "Which of the crate types of `compiled` this is. Default: the only one of `target`.",
         values = ["", "bin", "cdylib", "dylib", "staticlib"],
+    ),
+    "linked": attr.label(
+        doc = "The `link_together` target that links this one, where LTO is done, with other crate types. Default: none.",
+        providers = [LinkedTogetherInfo],
     ),
     "out": attr.string(
         doc = "The file name of the artifact. Default: of a program the target's name, else as rules_rust names it.",

@@ -9,7 +9,7 @@ _PLATFORMS = [
     "x86_64-unknown-linux-gnu",
 ]
 
-_TOOL = "splitlink"
+_TOOLS = ["splitlink", "splitlink-lto"]
 
 _BUILD_FILE = """\
 load("@rules_rust//cargo:defs.bzl", "cargo_build_script")
@@ -33,6 +33,9 @@ _OTHER_FILES = glob(
 
 # What Cargo gives crates that come from elsewhere.
 _FLAGS = ["--cap-lints=allow"]
+
+# The tool is to be fast also where tools are not optimised (--host_compilation_mode=fastbuild).
+_TOOL_FLAGS = _FLAGS + ["-Copt-level=3"]
 
 # Build scripts, procedural macros and what only they depend on run once: optimising them takes longer than they run.
 _BUILD_TIME_FLAGS = _FLAGS + ["-Copt-level=0"]
@@ -195,7 +198,7 @@ def _write_package(ctx, package, node, packages, in_tool):
         dependencies,
         "rust_proc_macro" if _is_proc_macro(package) else "rust_library",
         package["name"],
-        _FLAGS if in_tool else _BUILD_TIME_FLAGS,
+        _TOOL_FLAGS if in_tool else _BUILD_TIME_FLAGS,
         deps = [":build_script"] if script else [],
     )
     ctx.file("vendor/{}/BUILD.bazel".format(_folder(package)), text)
@@ -222,7 +225,12 @@ def _reach(start, next):
 
 def _crates_repository_impl(ctx):
     manifest = ctx.path(Label("//:Cargo.toml"))
-    for label in [Label("//:Cargo.lock"), Label("//:Cargo.toml"), Label("//tools/splitlink:Cargo.toml")]:
+    for label in [
+        Label("//:Cargo.lock"),
+        Label("//:Cargo.toml"),
+        Label("//tools/splitlink:Cargo.toml"),
+        Label("//tools/splitlink-lto:Cargo.toml"),
+    ]:
         ctx.watch(ctx.path(label))
 
     cargo = _find_cargo(ctx)
@@ -241,8 +249,14 @@ def _crates_repository_impl(ctx):
 
     packages = {package["id"]: package for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
-    tool = [id for id in metadata["workspace_members"] if packages[id]["name"] == _TOOL][0]
-    direct = _dependencies(nodes[tool], None, packages).ids
+    members = metadata["workspace_members"]
+    direct = {
+        id: True
+        for tool in members
+        if packages[tool]["name"] in _TOOLS
+        for id in _dependencies(nodes[tool], None, packages).ids
+        if id not in members
+    }.keys()
 
     ordinary = {id: _dependencies(node, None, packages).ids for id, node in nodes.items()}
     all = {id: ids + _dependencies(nodes[id], "build", packages).ids for id, ids in ordinary.items()}

@@ -24,11 +24,13 @@ def find_toolchains(ctx):
         ctx: The context of a rule or aspect that asked for SPLIT_TOOLCHAINS.
 
     Returns:
-        A struct of `rust` (rust_toolchain or None), `cc` (CcToolchainInfo or None), `tool` (what actions run as splitlink, or None).
+        A struct of `rust` (rust_toolchain or None), `cc` (CcToolchainInfo or None), `tool` and `lto_engine`
+        (what actions run as splitlink and as its engine of fat LTO, or None).
     """
     splitlink = ctx.toolchains[_SPLITLINK]
     return struct(
         cc = find_cc_toolchain(ctx, mandatory = False),
+        lto_engine = splitlink.lto_engine if splitlink else None,
         rust = ctx.toolchains[_RUST],
         tool = splitlink.splitlink if splitlink else None,
     )

@@ -1,6 +1,6 @@
 //! How long clean builds of published programs take: `dev/bench real_programs [ROUNDS [PROGRAM [fastbuild|opt]]]`.
 //!
-//! Cargo, rules_rust, rules_rust with pipelining and splitlink build the same sources in turn. What Bazel has to do but once on a
+//! Cargo, rules_rust, rules_rust with pipelining, splitlink and splitlink with its worker build the same sources in turn. What Bazel has to do but once on a
 //! machine is done before the clock starts: repositories, the splitlink tool, loading and analysis. Every crate of the program is then
 //! compiled, host crates and build scripts included, because each build gives rustc a `-Cmetadata` of its own; so is rules_rust's
 //! process wrapper, by which its builds and splitlink's are a second or two slower than they are for users.
@@ -41,13 +41,15 @@ struct Contestant {
     /// None: Cargo.
     rules: Option<Rules>,
     pipelined: bool,
+    worker: bool,
 }
 
-const CONTESTANTS: [Contestant; 4] = [
-    Contestant { name: "Cargo", rules: None, pipelined: true },
-    Contestant { name: "rules_rust", rules: Some(Rules::RulesRust), pipelined: false },
-    Contestant { name: "rules_rust, pipelined", rules: Some(Rules::RulesRust), pipelined: true },
-    Contestant { name: "splitlink", rules: Some(Rules::Splitlink), pipelined: false },
+const CONTESTANTS: [Contestant; 5] = [
+    Contestant { name: "Cargo", rules: None, pipelined: true, worker: false },
+    Contestant { name: "rules_rust", rules: Some(Rules::RulesRust), pipelined: false, worker: false },
+    Contestant { name: "rules_rust, pipelined", rules: Some(Rules::RulesRust), pipelined: true, worker: false },
+    Contestant { name: "splitlink", rules: Some(Rules::Splitlink), pipelined: false, worker: false },
+    Contestant { name: "splitlink, worker", rules: Some(Rules::Splitlink), pipelined: false, worker: true },
 ];
 
 /// What one build took.
@@ -89,7 +91,7 @@ impl Bench {
             for (contestant, taken) in CONTESTANTS.iter().zip(&mut taken) {
                 let this = match contestant.rules {
                     None => self.cargo()?,
-                    Some(rules) => self.bazel(rules, contestant.pipelined)?,
+                    Some(rules) => self.bazel(rules, contestant)?,
                 };
                 eprintln!("round {round} of {rounds}: {:22} {}", contestant.name, show(this));
                 if round > 0 {
@@ -106,7 +108,7 @@ impl Bench {
         let last = medians(&taken[CONTESTANTS.len() - 1]);
         for (contestant, taken) in CONTESTANTS.iter().zip(&taken).take(CONTESTANTS.len() - 1) {
             let other = medians(taken);
-            print!("  splitlink / {:22} wall {:.3}", contestant.name, ratio(last.wall, other.wall));
+            print!("  {} / {:22} wall {:.3}", CONTESTANTS[CONTESTANTS.len() - 1].name, contestant.name, ratio(last.wall, other.wall));
             match last.critical_path.zip(other.critical_path) {
                 Some((ours, theirs)) => println!("   critical path {:.3}", ratio(ours, theirs)),
                 None => println!(),
@@ -126,13 +128,14 @@ impl Bench {
         Ok(Taken { wall: time(&mut command)?, critical_path: None })
     }
 
-    fn bazel(&self, rules: Rules, pipelined: bool) -> Result<Taken> {
+    fn bazel(&self, rules: Rules, contestant: &Contestant) -> Result<Taken> {
         let token = format!("round{}", unique());
         let flags = [
             format!("--compilation_mode={}", self.bazel_mode()),
             // As Cargo: build scripts and proc macros are not optimised.
             "--host_compilation_mode=fastbuild".to_owned(),
-            format!("--@rules_rust//rust/settings:pipelined_compilation={pipelined}"),
+            format!("--@rules_rust//rust/settings:pipelined_compilation={}", contestant.pipelined),
+            format!("--@splitlink//rules/bazel:worker={}", contestant.worker),
             format!("--@rules_rust//rust/settings:extra_rustc_flag=-Cmetadata={token}"),
             format!("--@rules_rust//rust/settings:extra_exec_rustc_flag=-Cmetadata={token}"),
             "--color=no".to_owned(),
@@ -149,7 +152,7 @@ impl Bench {
         let wall = start.elapsed();
         let says = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "Bazel cannot build {}:\n{says}", self.program.label(rules));
-        let actions: usize = number_before(&says, " linux-sandbox").unwrap_or_default();
+        let actions: usize = [" linux-sandbox", " worker"].iter().filter_map(|kind| number_before(&says, kind)).sum();
         ensure!(actions > self.crates, "Bazel ran {actions} actions for {} crates: that was no clean build\n{says}", self.crates);
         let critical_path = number_after(&says, "Critical Path: ").context("Bazel names no critical path")?;
         Ok(Taken { wall, critical_path: Some(Duration::from_secs_f64(critical_path)) })

@@ -9,7 +9,7 @@ mod cargo_bazel;
 pub mod cargo_build;
 mod command;
 mod command_lines;
-mod sources;
+pub mod sources;
 mod workspace;
 
 use command::host_triple;

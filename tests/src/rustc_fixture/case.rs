@@ -28,6 +28,8 @@ pub struct Case {
     needs: Vec<&'static str>,
     recorded: bool,
     shared_std: bool,
+    lto: Option<&'static str>,
+    reference_lto: bool,
 }
 
 fn case(source: &'static str, types: &[&'static str]) -> Case {
@@ -47,6 +49,8 @@ fn case(source: &'static str, types: &[&'static str]) -> Case {
         needs: Vec::new(),
         recorded: true,
         shared_std: false,
+        lto: None,
+        reference_lto: true,
     }
 }
 
@@ -166,6 +170,19 @@ impl Case {
         self
     }
 
+    /// Both link it with LTO, `thin` or `fat`. What is inside may then differ; what others see of it not.
+    pub fn lto(mut self, mode: &'static str) -> Self {
+        self.lto = Some(mode);
+        self.recorded = false;
+        self
+    }
+
+    /// rustc cannot do LTO of it, and links it without.
+    pub fn reference_without_lto(mut self) -> Self {
+        self.reference_lto = false;
+        self
+    }
+
     /// Builds the crate in both ways with `toolchain` and compares the builds.
     ///
     /// # Errors
@@ -173,10 +190,17 @@ impl Case {
     pub fn check(&self, toolchain: &Toolchain, name: &str) -> Result<(), Failure> {
         let dir = format!("{}/{name}", toolchain.name);
         empty_folder(&dir)?;
-        let building = Building { case: self, graph: Graph::new(toolchain, &self.graph), dir };
+        let building = Building { case: self, graph: Graph::new(toolchain, &self.graph, self.lto.is_some()), dir };
         building.check().with_context(|| format!("{name} with {}", toolchain.name))?;
         fs::remove_dir_all(workplace().join(&building.dir))?;
         Ok(())
+    }
+}
+
+impl Case {
+    /// rustc refuses LTO of these without an unstable flag.
+    fn reference_can_do_lto(&self) -> bool {
+        self.reference_lto && !self.types.iter().any(|crate_type| matches!(*crate_type, "dylib" | "proc-macro"))
     }
 }
 
@@ -217,7 +241,7 @@ impl Building<'_> {
         let (plan, modules) = (format!("{dir}/plan.json"), format!("{dir}/modules"));
         let metadata = self.graph.metadata_options(&case.deps)?;
         let mut no_link = self.graph.splitlink(&["no-link", "--plan", &plan, "--modules", &modules]);
-        no_link.args(metadata).arg("--").arg(&self.graph.toolchain.rustc).args(self.command("absent"));
+        no_link.args(case.lto.map(|_| "--lto")).args(metadata).arg("--").arg(&self.graph.toolchain.rustc).args(self.command("absent"));
         // No linker is in reach, no compiled dependency and no C library.
         succeed(no_link.env("PATH", ""))?;
         ensure!(names_in(&out).is_empty(), "no-link wrote where only the original command may");
@@ -231,6 +255,11 @@ impl Building<'_> {
         )?;
         let record = |way: &str| cwd.join(dir).join(format!("{way}.record"));
         let mut rustc = self.graph.toolchain.command(cwd);
+        if let Some(mode) = case.lto
+            && case.reference_can_do_lto()
+        {
+            rustc.arg(format!("-Clto={mode}"));
+        }
         rustc.args(self.command("reference")).env("PATH", &search).env("RECORD_LINKER_TO", record("reference"));
         succeed(&mut rustc)?;
 
@@ -245,6 +274,9 @@ impl Building<'_> {
         // splitlink's artifacts go where rustc's were made, so that run paths are the same.
         fs::rename(&out, cwd.join(dir).join("reference"))?;
         let mut link_only = self.graph.splitlink(&["link-only", "--plan", &format!("{dir}/plan.json"), "--modules", &modules]);
+        if let Some(mode) = case.lto {
+            link_only.args(["--lto", mode]);
+        }
         link_only.args(rlibs).arg("--sysroot").arg(&self.graph.toolchain.sysroot);
         if case.shared_std {
             let manifest = format!("{dir}/std.json");
@@ -289,11 +321,18 @@ impl Building<'_> {
         if self.case.shared_std && !expected.iter().any(|fact| fact.starts_with("runpath ")) {
             facts.retain(|fact| !fact.starts_with("runpath "));
         }
-        same("the artifacts", &expected, &facts)?;
+        if self.case.lto.is_some() {
+            same("what others see of the artifacts", &visible(&expected), &visible(&facts))?;
+        } else {
+            same("the artifacts", &expected, &facts)?;
+        }
         for needed in &self.case.needs {
             ensure!(facts.iter().any(|fact| fact.starts_with(needed)), "both lack `{needed}`: {facts:#?}");
         }
-        ensure!(self.case.shared_std || fs::read(reference)? == fs::read(split)?, "the artifacts differ, though not in what is described");
+        ensure!(
+            self.case.lto.is_some() || self.case.shared_std || fs::read(reference)? == fs::read(split)?,
+            "the artifacts differ, though not in what is described"
+        );
         Ok(())
     }
 
@@ -363,11 +402,41 @@ impl Building<'_> {
             for library in closure(&self.case.deps) {
                 ensure!(!library.host, "a driver of a dylib needs no host crates");
             }
-            rustc.arg(format!("-Ldependency={}/reference", self.graph.folder(false)));
+            // Compiled for LTO, splitlink's crates are others than the reference's.
+            let is_reference = library.components().any(|part| part.as_os_str() == "reference");
+            let way = if self.case.lto.is_some() && !is_reference { "split" } else { "reference" };
+            rustc.arg(format!("-Ldependency={}/{way}", self.graph.folder(false)));
         }
         succeed(&mut rustc)?;
         Ok(program)
     }
+}
+
+/// What of `facts` does not follow from how code was optimised.
+fn visible(facts: &[String]) -> Vec<String> {
+    // A symbol of an archive is told by its name alone; where it is says which crate it came from.
+    let mut visible: Vec<String> = facts
+        .iter()
+        .filter_map(|fact| match fact.split(' ').collect::<Vec<_>>()[..] {
+            ["symbol", name, ..] => (!is_compilers_own(name)).then(|| format!("symbol {name}")),
+            ["member" | "section" | "imports", ..] => None,
+            // Needed where thread-local data is found through the loader, which follows from the modules that were merged.
+            ["needed", name] if name.starts_with("ld-linux") => None,
+            // Only in the allocator shim are these hidden, and it is no module of its own any more.
+            ["exports", name, ..] if name.contains("7___rustc") && name.contains("___rdl_") => None,
+            _ => Some(fact.clone()),
+        })
+        .collect();
+    visible.sort();
+    visible.dedup();
+    visible
+}
+
+/// Whether a symbol of a staticlib is no promise to anybody: Rust's own, and what LLVM promotes for thin LTO.
+fn is_compilers_own(name: &str) -> bool {
+    ["_ZN", "_R", "anon.", "DW.ref."].iter().any(|start| name.starts_with(start))
+        || name == "rust_eh_personality"
+        || name.contains(".llvm.")
 }
 
 /// Compares line by line and names the first difference.

@@ -10,6 +10,7 @@
 //! | [`elf`] | what the loader and the linker see of an artifact |
 //! | [`archive`] | the members and the symbol index of a staticlib |
 //! | [`schema`] | a small JSON Schema validator |
+//! | [`worker`] | a build system's side of the worker protocol |
 
 pub mod archive;
 pub mod case;
@@ -19,3 +20,4 @@ pub mod link_line;
 pub mod project;
 pub mod schema;
 pub mod tools;
+pub mod worker;

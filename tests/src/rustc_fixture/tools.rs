@@ -47,21 +47,18 @@ pub fn splitlink() -> &'static Path {
 fn build_splitlink() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--package=splitlink", "--message-format=json-render-diagnostics"]).current_dir(repository());
-    let output = succeed(&mut command)?;
+    command.args(["build", "--release", "--package=splitlink", "--package=splitlink-lto", "--message-format=json-render-diagnostics"]);
+    let output = succeed(command.current_dir(repository()))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let executables: Vec<_> = messages.filter_map(|message| Some(message["executable"].as_str()?.to_owned())).collect();
-    match executables.as_slice() {
-        [path] => {
-            // A copy, which no later build takes away under us; made by another process, for a file that one thread here has open
-            // for writing cannot be run by any.
-            let copy = workplace().join("splitlink");
-            succeed(Command::new("cp").arg(path).arg(&copy))?;
-            Ok(copy)
-        }
-        other => bail!("cargo built these programs, and one was expected: {other:?}"),
+    let executables: Vec<_> = messages.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?))).collect();
+    if executables.len() != 2 {
+        bail!("cargo built these programs, and splitlink and its engine of fat LTO were expected: {executables:?}");
     }
+    // Copies, which no later build takes away under us; made by another process, for a file that one thread here has open
+    // for writing cannot be run by any.
+    succeed(Command::new("cp").args(&executables).arg(workplace()))?;
+    Ok(workplace().join("splitlink"))
 }
 
 /// A Rust toolchain.

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use ar_archive_writer::{ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, write_archive_to_stream};
 use object::read::archive::ArchiveFile;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,6 +38,23 @@ impl Archive {
         let members = members(&bytes).with_context(|| {
             format!("`{}` is not a whole archive\n  help: was it truncated? build the library it comes from again", path.display())
         })?;
+        Ok(Self { bytes: Arc::new(bytes), members })
+    }
+
+    /// Reads the archive at `path`, or an object file as if it were an archive's only member.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not whole.
+    pub fn read_or_object(path: &Path) -> Result<Self> {
+        const MAGIC: &[u8] = b"!<arch>\n";
+        let mut start = [0; MAGIC.len()];
+        let is_archive = File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == MAGIC;
+        if is_archive {
+            return Self::read(path);
+        }
+        let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let members = vec![Member { name, offset: 0, len: bytes.len() }];
         Ok(Self { bytes: Arc::new(bytes), members })
     }
 
@@ -106,7 +123,12 @@ impl Builder {
 
     /// Adds the members of `archive` that `wanted` picks by name.
     pub fn add_archive(&mut self, archive: &Archive, wanted: impl Fn(&str) -> bool) {
-        for member in archive.members.iter().filter(|member| wanted(&member.name)) {
+        self.add_members(archive, |member| wanted(&member.name));
+    }
+
+    /// Adds the members of `archive` that `wanted` picks.
+    pub fn add_members(&mut self, archive: &Archive, wanted: impl Fn(&Member) -> bool) {
+        for member in archive.members.iter().filter(|member| wanted(member)) {
             self.add(&member.name, Part { bytes: Arc::clone(&archive.bytes), offset: member.offset, len: member.len });
         }
     }

@@ -1,12 +1,17 @@
 //! The command line.
 
+use crate::action::Action;
 use crate::command::ChildFailed;
 use crate::diagnostics;
 use crate::explain;
 use crate::link_only::{self, Inputs};
 use crate::metadata::Dependencies;
 use crate::no_link::{self, Outputs};
-use crate::{capture, codegen, metadata, response_file, std_manifest};
+use crate::worker::{
+    self,
+    attached::{ATTACHED, Worker},
+};
+use crate::{capture, codegen, metadata, response_file, stand_in, std_manifest};
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
@@ -100,8 +105,27 @@ enum Phase {
         #[arg(long, value_name = "DIR")]
         libdir: PathBuf,
     },
+    /// Stand in for rustc where hollow rlibs are asked for by `-Zno-codegen`, and make them on stable
+    ///
+    /// A build system that compiles a library once with `-Zno-codegen --emit=link=FILE`, for its dependents, and once without, for
+    /// the linker, gets both with one hash. Every other call is rustc's own.
+    Rustc {
+        /// Do without RUSTC_BOOTSTRAP, and with the stable equivalent of `-Zremap-cwd-prefix`, unless another unstable option
+        /// is asked for. [default: leave them as they are]
+        #[arg(long)]
+        stable: bool,
+        /// rustc and its arguments
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
     /// Show how a link report's artifacts are linked: each crate, in which form, and why
     Explain(explain::Options),
+    /// Run the action that a response file holds; or, with --persistent_worker, one after another that a build system asks for on
+    /// standard input
+    ///
+    /// The worker speaks Bazel's persistent worker protocol, in protocol buffers or JSON. `metadata` and `codegen` of one library are
+    /// then served by one rustc process, which stands still in between. docs/worker.md describes it.
+    Worker(worker::Options),
 }
 
 const CRATE_TYPES: &[&str] = &["bin", "cdylib", "dylib", "proc-macro", "staticlib"];
@@ -147,20 +171,39 @@ fn run(args: &[String]) -> Result<()> {
     }
     // Only our own arguments: a response file behind `--` is the wrapper's or rustc's.
     let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
-    let own = response_file::expand_lines(args[..end].to_vec())?;
-    let forwarded: Vec<String> = args[1..end].to_vec();
-    match Cli::parse_from(own.into_iter().chain(args[end..].iter().cloned())).phase {
-        Phase::Metadata { output, dependencies, command } => metadata::run(&output, &dependencies, &forwarded, &command),
+    let forwarded = &args[1..end];
+    let program = || args.iter().take(1).cloned();
+    let command = args[end..].iter().cloned();
+    match forwarded {
+        [only] if only == ATTACHED => {
+            let (options, worker) = Worker::connect()?;
+            run_phase(program().chain(options).chain(command), forwarded, Some(&worker))
+        }
+        // Behind the wrapper of an action that is a response file; the command there is the final one.
+        [first, .., file] if first == worker::NAME && end < args.len() => {
+            run_phase(program().chain(Action::read(file)?.options).chain(command), forwarded, None)
+        }
+        [first, ..] if first == worker::NAME => run_phase(args.iter().cloned(), forwarded, None),
+        _ => run_phase(response_file::expand_lines(args[..end].to_vec())?.into_iter().chain(command), forwarded, None),
+    }
+}
+
+/// Runs the phase that `args` say; `own` is how this process was told of it, and `worker` who did, if that is a worker.
+fn run_phase(args: impl Iterator<Item = String>, own: &[String], worker: Option<&Worker>) -> Result<()> {
+    match Cli::parse_from(args).phase {
+        Phase::Metadata { output, dependencies, command } => metadata::run(&output, &dependencies, own, &command, worker),
         Phase::Codegen { output, published_metadata, dependencies, command } => {
-            codegen::run(&output, &published_metadata, &dependencies, &forwarded, &command)
+            codegen::run(&output, &published_metadata, &dependencies, own, &command, worker)
         }
         Phase::NoLink { plan, modules, dylib_of, crate_types, dependencies, command } => {
             let outputs = Outputs { plan: &plan, modules: &modules, dylib_of: dylib_of.as_deref(), crate_types: &crate_types };
-            no_link::run(&outputs, &dependencies, &forwarded, &command)
+            no_link::run(&outputs, &dependencies, own, &command)
         }
         Phase::LinkOnly { inputs, outputs } => link_only::run(&inputs, &outputs),
         Phase::StdManifest { output, rustc, libdir } => std_manifest::run(&output, &rustc, &libdir),
+        Phase::Rustc { stable, command } => stand_in::run(stable, &command),
         Phase::Explain(options) => explain::run(&options),
+        Phase::Worker(options) => worker::run(&options),
     }
 }
 

@@ -49,13 +49,19 @@ pub enum Given {
 }
 
 impl Given {
+    /// The wrapper in `command` and what it wraps, if there is one.
+    pub(crate) fn split(command: &[String]) -> Option<(&[String], &[String])> {
+        let split = command.iter().position(|arg| arg == "--")?;
+        Some((&command[..split], &command[split + 1..]))
+    }
+
     /// Takes `command` apart: a wrapper is told from rustc by having a `--` of its own.
     ///
     /// # Errors
     /// If the command is empty or a response file cannot be read.
     pub fn parse(command: &[String]) -> Result<Self> {
-        if let Some(split) = command.iter().position(|arg| arg == "--") {
-            return Ok(Self::Wrapper { wrapper: command[..split].to_vec(), wrapped: command[split + 1..].to_vec() });
+        if let Some((wrapper, wrapped)) = Self::split(command) {
+            return Ok(Self::Wrapper { wrapper: wrapper.to_vec(), wrapped: wrapped.to_vec() });
         }
         let Some((program, args)) = command.split_first() else {
             bail!("no command was given\n  help: put rustc and its arguments behind `--`");
@@ -70,6 +76,13 @@ impl Given {
 /// # Errors
 /// [`ChildFailed`], if the wrapper fails, or that it cannot be started.
 pub fn run_wrapped(wrapper: &[String], own_args: &[String], wrapped: &[String]) -> Result<()> {
+    let mut command = self::wrapped(wrapper, &own_program()?, own_args, wrapped)?;
+    let status = command.status().with_context(|| cannot_start("the wrapper", &command.get_program().to_string_lossy()))?;
+    if status.success() { Ok(()) } else { Err(ChildFailed::from_status(status).into()) }
+}
+
+/// The command line that runs `wrapper` with `own_program` and `own_args` between it and the command it wraps.
+pub(crate) fn wrapped(wrapper: &[String], own_program: &str, own_args: &[String], wrapped: &[String]) -> Result<Command> {
     // A wrapper may be told to write rustc's messages to a file that belongs to the action we stand in for.
     let mut flags = Vec::with_capacity(wrapper.len());
     let mut args = wrapper.iter().skip(1);
@@ -81,16 +94,26 @@ pub fn run_wrapped(wrapper: &[String], own_args: &[String], wrapped: &[String]) 
     }
     let program =
         wrapper.first().context("nothing stands before the command's own `--`\n  help: expected a wrapper such as process_wrapper")?;
-    let status = Command::new(program)
-        .args(flags)
-        .arg("--")
-        .arg(own_program()?)
-        .args(own_args)
-        .arg("--")
-        .args(wrapped)
-        .status()
-        .with_context(|| cannot_start("the wrapper", program))?;
-    if status.success() { Ok(()) } else { Err(ChildFailed::from_status(status).into()) }
+    let mut command = Command::new(program);
+    command.args(flags).arg("--").arg(own_program).args(own_args).arg("--").args(wrapped);
+    Ok(command)
+}
+
+/// Has the kernel end the command's process when the one that starts it ends, however that comes. The thread that starts it must
+/// live as long.
+pub(crate) fn tie(command: &mut Command) -> &mut Command {
+    use std::os::unix::process::CommandExt;
+    let parent = rustix::process::getpid();
+    let tie = move || {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        // The parent may have ended before it was asked for.
+        if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: between fork and exec it makes three system calls and touches no memory that is not its own.
+    #[allow(unsafe_code, reason = "no safe way to set a child's death signal")]
+    unsafe {
+        command.pre_exec(tie)
+    }
 }
 
 /// The message for a program that is not there.
@@ -99,7 +122,7 @@ pub(crate) fn cannot_start(what: &str, program: &str) -> String {
 }
 
 /// How this program was called: a relative path stays one, so that it works in a sandbox.
-fn own_program() -> Result<String> {
+pub(crate) fn own_program() -> Result<String> {
     let called = std::env::args().next().unwrap_or_default();
     if called.contains('/') {
         return Ok(called);

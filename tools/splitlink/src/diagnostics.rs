@@ -5,7 +5,8 @@ use crate::rustc_args::RustcArgs;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
 
 /// How long rustc runs, and so which of its messages are ours to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Until {
     Metadata,
     /// To the end. Messages from before the metadata were shown by the metadata action, so only later ones are.
     End,
+    /// To the end, and every message is shown.
+    EndWithAll,
 }
 
 /// How the user asked for messages.
@@ -24,17 +27,41 @@ struct Format {
     artifacts: bool,
 }
 
+/// What is to be done with rustc's process when the metadata is out, and whether messages are JSON.
+pub type AtMetadata<'a> = dyn FnMut(&mut Child, bool) -> Result<()> + 'a;
+
+/// Somebody who wants to know how rustc gets on.
+#[derive(Default)]
+pub struct Watcher<'a> {
+    /// Called with rustc's process, the first of a group of its own then.
+    pub started: Option<&'a dyn Fn(&Child)>,
+    /// Called when the metadata is out, in place of ending rustc; it then runs to the end.
+    pub metadata: Option<&'a mut AtMetadata<'a>>,
+}
+
 /// Runs `program` with `args`, `until` the metadata is out or to the end.
 ///
 /// # Errors
 /// [`ChildFailed`] with rustc's own exit code, all its messages shown, or that it cannot be started.
-pub fn run(program: &str, mut args: RustcArgs, until: Until) -> Result<()> {
+pub fn run(program: &str, args: RustcArgs, until: Until, watcher: Watcher<'_>) -> Result<()> {
+    run_command(Command::new(program), args, until, watcher)
+}
+
+/// As [`run`], of a `command` that says already what is run, and in what environment.
+///
+/// # Errors
+/// As of [`run`].
+pub fn run_command(mut command: Command, mut args: RustcArgs, mut until: Until, mut watcher: Watcher<'_>) -> Result<()> {
     let format = ask_for_json(&mut args);
-    let mut child = Command::new(program)
-        .args(args.into_args())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| command::cannot_start("rustc", program))?;
+    let program = command.get_program().to_string_lossy().into_owned();
+    command.args(args.into_args()).stderr(Stdio::piped());
+    if watcher.started.is_some() {
+        command.process_group(0).stdin(Stdio::null());
+    }
+    let mut child = command::tie(&mut command).spawn().with_context(|| command::cannot_start("rustc", &program))?;
+    if let Some(started) = watcher.started {
+        started(&child);
+    }
     let pipe = child.stderr.take().expect("stderr is piped");
     let mut stderr = std::io::stderr().lock();
     let mut withheld = Vec::new();
@@ -45,7 +72,10 @@ pub fn run(program: &str, mut args: RustcArgs, until: Until) -> Result<()> {
         let message: Option<Value> = serde_json::from_slice(&line).ok();
         if is_metadata_notification(message.as_ref()) {
             metadata_is_out = true;
-            if until == Until::Metadata {
+            if let Some(at_metadata) = watcher.metadata.take() {
+                at_metadata(&mut child, format.json)?;
+                until = Until::End;
+            } else if until == Until::Metadata {
                 // All that is left is code generation, which belongs to another action.
                 child.kill().context("cannot end rustc")?;
                 break;
@@ -123,14 +153,19 @@ fn is_warning_count(message: &Value) -> bool {
 
 /// An error of our own in the form of rustc's JSON messages, for whoever reads rustc's messages as JSON.
 pub fn error_as_json(message: &str) -> String {
+    message_as_json("error", message, &format!("error: {message}\n\n"))
+}
+
+/// A message of our own in the form of rustc's.
+pub(crate) fn message_as_json(level: &str, message: &str, rendered: &str) -> String {
     serde_json::json!({
         "$message_type": "diagnostic",
         "message": message,
         "code": null,
-        "level": "error",
+        "level": level,
         "spans": [],
         "children": [],
-        "rendered": format!("error: {message}\n\n"),
+        "rendered": rendered,
     })
     .to_string()
 }

@@ -1,7 +1,7 @@
 //! A link report for people: tables, or a graph for Graphviz.
 
 use crate::formats::Linkage;
-use crate::report::{Artifact, LinkReport};
+use crate::report::{Artifact, LinkReport, LtoGroup};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -69,7 +69,23 @@ pub fn tables(report: &LinkReport) -> String {
         }
         text.push('\n');
     }
+    for (number, group) in report.lto.iter().enumerate() {
+        lto_group(&mut text, number + 1, group);
+    }
     text
+}
+
+/// How many kept symbols are shown.
+const SHOWN: usize = 10;
+
+fn lto_group(text: &mut String, number: usize, group: &LtoGroup) {
+    let LtoGroup { mode, crate_types, threshold, crates, modules, kept, objects, bytes } = group;
+    writeln!(text, "LTO group {number} ({mode}): {}", crate_types.join(", ")).expect(IN_MEMORY);
+    writeln!(text, "  took part: {modules} modules, its own and of {} crates: {}", crates.len(), crates.join(", ")).expect(IN_MEMORY);
+    let more = if kept.len() > SHOWN { format!(" and {} more (--json shows all)", kept.len() - SHOWN) } else { String::new() };
+    let shown = kept[..kept.len().min(SHOWN)].join(", ");
+    writeln!(text, "  kept: {} symbols for others ({threshold} names count): {shown}{more}", kept.len()).expect(IN_MEMORY);
+    writeln!(text, "  made: {objects} objects of {} KiB\n", bytes.div_ceil(1024)).expect(IN_MEMORY);
 }
 
 const IN_MEMORY: &str = "a string takes it";
@@ -130,7 +146,7 @@ mod tests {
         ];
         let left_out = vec![LeftOut { what: "allocator shim".into(), reason: "there is one".into() }];
         let artifact = Artifact { crate_type: "bin".into(), file_name: "app".into(), prefer_dynamic: true, crates, left_out };
-        LinkReport { version: VERSION, crate_name: "app".into(), artifacts: vec![artifact] }
+        LinkReport { version: VERSION, crate_name: "app".into(), artifacts: vec![artifact], lto: Vec::new() }
     }
 
     #[test]

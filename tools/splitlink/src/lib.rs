@@ -14,8 +14,12 @@
 //! [`metadata_formats`] do what follows from it, and [`report`] and [`dylib_manifest`] write it down.
 //!
 //! Between no-link and link-only stands the [`plan`], which [`capture`] (rustc's own linker call) and
-//! [`classify`] (what each argument of it is) make. Nothing here knows Bazel or Buck2.
+//! [`classify`] (what each argument of it is) make.
+//!
+//! The compiling phases also run in a persistent [`worker`], which serves metadata and codegen from one rustc process. It is the only
+//! module that knows of a build system, and that only the protocol.
 
+pub mod action;
 pub mod archive;
 pub mod bundled;
 pub mod capture;
@@ -32,6 +36,7 @@ pub mod explain;
 pub mod formats;
 mod link_dylibs;
 pub mod link_line;
+mod link_lto;
 pub mod link_only;
 pub mod lto;
 pub mod metadata;
@@ -45,5 +50,7 @@ pub mod rlib;
 pub mod run_path;
 pub mod rustc_args;
 pub mod scratch;
+pub mod stand_in;
 pub mod std_manifest;
 pub mod symbols;
+pub mod worker;

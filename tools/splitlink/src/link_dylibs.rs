@@ -70,7 +70,13 @@ impl Linking<'_> {
         let linkage = self.decision.linkage();
         let mut defined = Defined::default();
         let shim_stays = self.decision.of(Linkage::Dynamic).next().is_none();
+        for object in self.optimised.iter().flat_map(|optimised| &optimised.objects) {
+            defined.add_object(object)?;
+        }
         for item in &self.link.line {
+            if self.is_optimised_away(item) {
+                continue;
+            }
             match item {
                 Item::Module { file } | Item::MetadataObject { file, .. } => defined.add_object(&self.module(file)?)?,
                 Item::AllocatorShim { file } if shim_stays => defined.add_object(&self.module(file)?)?,

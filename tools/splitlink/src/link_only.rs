@@ -4,9 +4,9 @@ use crate::archive::{Archive, Builder};
 use crate::bundled;
 use crate::command::ChildFailed;
 use crate::dylib_manifest;
-use crate::formats::Linkage;
 use crate::link_line::{self, Part};
-use crate::lto::{self, Lto};
+use crate::link_lto::{self, Groups};
+use crate::lto::{Lto, Optimised};
 use crate::offered::{Decision, Offered};
 use crate::plan::{FILE, Item, Link, LinkPlan, MODULES, SYSROOT};
 use crate::report::{self, LinkReport};
@@ -57,6 +57,12 @@ pub struct Inputs {
     /// [default: none]
     #[arg(long, value_name = "DIR", requires = "lto")]
     pub lto_cache: Option<PathBuf>,
+    /// How many bytes that folder may hold; what no link used for the longest time goes first, and all that none used for 30 days
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    pub lto_cache_size: u64,
+    /// The program that does fat LTO. [default: `splitlink-lto` beside this program]
+    #[arg(long, value_name = "PROGRAM")]
+    pub lto_engine: Option<PathBuf>,
     /// The folder that holds lib/rustlib/<target>/lib. [default: none, which serves only crates without a standard library]
     #[arg(long, value_name = "DIR")]
     pub sysroot: Option<PathBuf>,
@@ -73,36 +79,49 @@ pub fn run(inputs: &Inputs, outputs: &[(Option<String>, PathBuf)]) -> Result<()>
     let plan = LinkPlan::read(&inputs.plan)?;
     let offered = Offered::new(&inputs.rlibs, &inputs.dylibs, inputs.std_manifest.as_deref())?;
     offered.check_builds(&plan)?;
+    let mut jobs = Vec::with_capacity(outputs.len());
+    for (crate_type, output) in outputs {
+        let link = link_for(&plan, crate_type.as_deref())?;
+        let decision = offered.decide(&plan, link, inputs.prefer_dynamic || plan.prefer_dynamic).with_context(|| cannot(&plan, link))?;
+        jobs.push((link, output, decision, Scratch::beside(output)?));
+    }
+    let linking =
+        |(link, _, decision, scratch)| Linking { plan: &plan, link, inputs, offered: &offered, decision, scratch, optimised: None };
+    let mut links: Vec<Linking<'_>> = jobs.iter().map(|(l, o, d, s)| linking((*l, *o, d, s))).collect();
+    let groups = if inputs.lto == Lto::Off { Groups::default() } else { link_lto::optimise(&links)? };
+    for (at, linking) in links.iter_mut().enumerate() {
+        linking.optimised = groups.of(at);
+    }
     let mut artifacts = Vec::with_capacity(outputs.len());
     // Put into place when all is done: an action has all its outputs or none.
     let mut finished = Finished::default();
-    for (crate_type, output) in outputs {
-        let link = link_for(&plan, crate_type.as_deref())?;
-        let cannot = || format!("cannot link the {} `{}`", link.crate_type, plan.crate_name);
-        let decision = offered.decide(&plan, link, inputs.prefer_dynamic || plan.prefer_dynamic).with_context(cannot)?;
-        if inputs.lto != Lto::Off {
-            lto::refuse_unsupported(&link.crate_type, decision.of(Linkage::Dynamic).next()).with_context(cannot)?;
-        }
-        let scratch = Scratch::beside(output)?;
-        let linking = Linking { plan: &plan, link, inputs, offered: &offered, decision: &decision, scratch: &scratch };
+    for (linking, (_, output)) in links.iter().zip(outputs) {
+        let Linking { link, scratch, .. } = *linking;
         let artifact = scratch.path().join(&link.file_name);
         let made = if link.crate_type == "staticlib" { linking.archive(&artifact) } else { linking.link(&artifact, output) };
-        made.with_context(cannot)?;
-        artifacts.push(decision.report(output));
+        made.with_context(|| cannot(&plan, link))?;
+        artifacts.push(linking.decision.report(output));
         if link.crate_type == "dylib" {
             let manifest = linking.manifest(output).to_text();
-            finished.add_bytes(&scratch, manifest.as_bytes(), dylib_manifest::beside(output))?;
+            finished.add_bytes(scratch, manifest.as_bytes(), dylib_manifest::beside(output))?;
         }
         finished.add(artifact, output.clone());
-        finished.keep(scratch);
     }
     if let Some(path) = &inputs.report {
-        let report = LinkReport { version: report::VERSION, crate_name: plan.crate_name.clone(), artifacts };
+        let lto = groups.results.into_iter().map(|(_, group)| group).collect();
+        let report = LinkReport { version: report::VERSION, crate_name: plan.crate_name.clone(), artifacts, lto };
         let scratch = Scratch::beside(path)?;
         finished.add_bytes(&scratch, report.to_text().as_bytes(), path.clone())?;
         finished.keep(scratch);
     }
+    for (.., scratch) in jobs {
+        finished.keep(scratch);
+    }
     finished.publish()
+}
+
+fn cannot(plan: &LinkPlan, link: &Link) -> String {
+    format!("cannot link the {} `{}`", link.crate_type, plan.crate_name)
 }
 
 fn link_for<'a>(plan: &'a LinkPlan, crate_type: Option<&str>) -> Result<&'a Link> {
@@ -129,6 +148,8 @@ pub(crate) struct Linking<'a> {
     pub(crate) offered: &'a Offered,
     pub(crate) decision: &'a Decision<'a>,
     pub(crate) scratch: &'a Scratch,
+    /// What LTO made, where there is LTO.
+    pub(crate) optimised: Option<&'a Optimised>,
 }
 
 impl Linking<'_> {
@@ -137,6 +158,7 @@ impl Linking<'_> {
         let linker = self.link.linker.as_deref().context("the plan names no linker\n  help: run the no-link action again")?;
         let mut args = Vec::with_capacity(self.link.line.len() + 1);
         let reduced = self.reduced_symbols()?;
+        let mut objects = self.optimised.map(|optimised| optimised.objects.as_slice());
         for part in link_line::with_formats(&self.link.line, &self.decision.linkage()).parts {
             match part {
                 Part::Item(Item::SymbolsObject { file } | Item::VersionScript { file, .. }) if reduced.contains_key(file.as_str()) => {
@@ -144,17 +166,26 @@ impl Linking<'_> {
                     let arg = if let Part::Item(Item::VersionScript { arg, .. }) = part { arg.replace(FILE, &path) } else { path };
                     args.push(arg);
                 }
-                Part::Item(item) => self.add_args(item, artifact, output, &mut args)?,
+                Part::Item(item) => {
+                    if let Some(optimised) = self.optimised {
+                        // Where the first of what became them stood.
+                        if let Item::Module { .. } | Item::WholeCrate { .. } = item
+                            && let Some(objects) = objects.take()
+                        {
+                            args.extend(objects.iter().map(|path| path.to_string_lossy().into_owned()));
+                        }
+                        if self.add_args_optimised(item, optimised, &mut args)? {
+                            continue;
+                        }
+                    }
+                    self.add_args(item, artifact, output, &mut args)?;
+                }
                 Part::Dylib(id) => args.push(self.dylib(id)?.to_string_lossy().into_owned()),
                 Part::Hint(flag) => args.push(flag.to_owned()),
             }
         }
         let run_paths = self.run_paths_to_dylibs(output, &args)?;
         args.extend(run_paths);
-        if self.inputs.lto == Lto::Thin {
-            let bin = self.sysroot_libdir()?.with_file_name("bin");
-            lto::linker_flags(&mut args, self.is_called_as_compiler(), &bin, self.inputs.lto_cache.as_deref())?;
-        }
         let args = self.shortened(args)?;
         // As rustc does (`rustc_codegen_ssa::back::linker::disable_localization`, 1.95).
         let result = Command::new(linker).args(&args).env("LC_ALL", "C").env("VSLANG", "1033").env("PATH", self.search_path()?).output();
@@ -198,9 +229,7 @@ impl Linking<'_> {
             Item::WholeCrate { id } => args.extend(self.whole_crate(id)?),
             Item::CrateMetadata { id } => args.push(text(self.crate_metadata(id)?)),
             Item::SysrootCrate { target, file_name } => {
-                let rlib = self.sysroot_crate(target, file_name)?;
-                let stays = self.inputs.lto == Lto::Off || link_line::crate_of(item).is_some_and(lto::stays_native);
-                args.push(text(if stays { rlib } else { self.bitcode_archive(&rlib)? }));
+                args.push(text(self.sysroot_crate(target, file_name)?));
             }
             Item::BundledLibrary { id, member, arg } => args.push(arg.replace(FILE, &text(self.bundled_library(id, member)?))),
             Item::SearchPath { dir } => args.extend(["-L".to_owned(), self.resolved(dir)?]),
@@ -209,6 +238,7 @@ impl Linking<'_> {
             Item::Output => args.extend(["-o".to_owned(), text(artifact.to_owned())]),
             Item::NativeLibrary { arg } | Item::TargetFlag { arg } | Item::Passthrough { arg } => args.push(self.resolved(arg)?),
             Item::ArchivedLibrary { name, .. } => bail!("the plan puts the library `{name}` into an archive, and this is a link"),
+            Item::ExportedSymbols { .. } => {}
         }
         Ok(())
     }
@@ -221,41 +251,51 @@ impl Linking<'_> {
         if arg.contains(SYSROOT) { Ok(arg.replace(SYSROOT, &run_path::from_origin(self.sysroot()?, to))) } else { Ok(arg) }
     }
 
-    /// The bitcode of the rlib `rlib` of the sysroot, as an archive.
-    fn bitcode_archive(&self, rlib: &Path) -> Result<PathBuf> {
-        let archive = self.scratch.subdir("bitcode")?.join(rlib.file_name().unwrap_or_default());
-        lto::write_bitcode_archive(rlib, &archive)?;
-        Ok(archive)
-    }
-
     /// Puts a staticlib together as rustc does (`rustc_codegen_ssa::back::link::link_staticlib`, 1.95): the crate's own
     /// objects, its native libraries, then every crate's objects without its metadata.
     fn archive(&self, artifact: &Path) -> Result<()> {
         let mut builder = Builder::default();
+        for (number, object) in self.optimised.iter().flat_map(|optimised| &optimised.objects).enumerate() {
+            builder.add_file(&format!("{}.lto.{number}.o", self.plan.crate_name), object)?;
+        }
+        // What of a file is machine code still: all of it where there is no LTO.
+        let native = |path: PathBuf| match self.optimised {
+            Some(optimised) => optimised.native(&path).map(Path::to_owned),
+            None => Some(path),
+        };
         for item in &self.link.line {
             match item {
                 Item::Module { file } | Item::AllocatorShim { file } => {
                     let name = file.rsplit_once('/').map_or(file.as_str(), |(_, name)| name);
-                    builder.add_file(name, &self.module(file)?)?;
+                    if let Some(path) = native(self.module(file)?) {
+                        builder.add_file(name, &path)?;
+                    }
                 }
                 Item::ArchivedLibrary { name, verbatim } => {
-                    builder.add_archive(&Archive::read(&self.find_library(name, *verbatim)?)?, |_| true)
+                    if let Some(path) = native(self.find_library(name, *verbatim)?) {
+                        builder.add_archive(&Archive::read(&path)?, |_| true);
+                    }
                 }
                 Item::Crate { id } => {
                     let is_bundled = |name: &str| {
                         let found = |item: &Item| matches!(item, Item::BundledLibrary { id: of, member, .. } if of == id && member == name);
                         self.link.line.iter().any(found)
                     };
-                    builder.add_archive(&Archive::read(self.rlib(id)?)?, |name| !rlib::is_metadata(name) && !is_bundled(name));
+                    if let Some(path) = native(self.rlib(id)?.to_owned()) {
+                        builder.add_archive(&Archive::read(&path)?, |name| !rlib::is_metadata(name) && !is_bundled(name));
+                    }
                 }
                 Item::BundledLibrary { id, member, .. } => {
-                    builder.add_archive(&Archive::read(&self.bundled_library(id, member)?)?, |_| true);
+                    if let Some(path) = native(self.bundled_library(id, member)?) {
+                        builder.add_archive(&Archive::read(&path)?, |_| true);
+                    }
                 }
                 Item::SysrootCrate { target, file_name } => {
-                    let archive = Archive::read(&self.sysroot_crate(target, file_name)?)?;
-                    builder.add_archive(&archive, |name| !rlib::is_metadata(name));
+                    if let Some(path) = native(self.sysroot_crate(target, file_name)?) {
+                        builder.add_archive(&Archive::read(&path)?, |name| !rlib::is_metadata(name));
+                    }
                 }
-                Item::SearchPath { .. } => {}
+                Item::SearchPath { .. } | Item::ExportedSymbols { .. } => {}
                 other => bail!("the plan has an item that does not belong into an archive: {other:?}"),
             }
         }
@@ -310,7 +350,7 @@ impl Linking<'_> {
     }
 
     /// `text` with the plan's placeholders filled in.
-    fn resolved(&self, text: &str) -> Result<String> {
+    pub(crate) fn resolved(&self, text: &str) -> Result<String> {
         let mut text = text.to_owned();
         if text.contains(SYSROOT) {
             text = text.replace(SYSROOT, &self.sysroot()?.to_string_lossy());
@@ -320,7 +360,7 @@ impl Linking<'_> {
 
     /// Unpacks a native library that an rlib carries as one member, as rustc does before it links
     /// (`ArchiveBuilderBuilder::extract_bundled_libs`, 1.95): the member wraps it in an object's `.bundled_lib` section.
-    fn bundled_library(&self, id: &str, member: &str) -> Result<PathBuf> {
+    pub(crate) fn bundled_library(&self, id: &str, member: &str) -> Result<PathBuf> {
         use object::{Object, ObjectSection};
         let archive = Archive::read(self.rlib(id)?)?;
         let found = archive.members.iter().find(|m| m.name == member);
@@ -335,22 +375,30 @@ impl Linking<'_> {
     }
 
     /// The file of a native static library, looked for in the line's search paths.
-    fn find_library(&self, name: &str, verbatim: bool) -> Result<PathBuf> {
+    pub(crate) fn find_library(&self, name: &str, verbatim: bool) -> Result<PathBuf> {
         let file = if verbatim { name.to_owned() } else { format!("lib{name}.a") };
-        let mut searched = Vec::new();
-        for item in &self.link.line {
-            if let Item::SearchPath { dir } = item {
-                let path = Path::new(&self.resolved(dir)?).join(&file);
-                if path.is_file() {
-                    return Ok(path);
-                }
-                searched.push(dir.as_str());
-            }
+        if let Some(path) = self.find_library_file(&file)? {
+            return Ok(path);
         }
+        let dirs = self.link.line.iter().filter_map(|item| if let Item::SearchPath { dir } = item { Some(dir.as_str()) } else { None });
+        let searched: Vec<&str> = dirs.collect();
         bail!(
             "the native static library `{name}` was not found: no `{file}` in {}\n  help: is it among the action's inputs?",
             searched.join(", ")
         )
+    }
+
+    /// Where in the line's search paths `file` is, if there.
+    pub(crate) fn find_library_file(&self, file: &str) -> Result<Option<PathBuf>> {
+        for item in &self.link.line {
+            if let Item::SearchPath { dir } = item {
+                let path = Path::new(&self.resolved(dir)?).join(file);
+                if path.is_file() {
+                    return Ok(Some(path));
+                }
+            }
+        }
+        Ok(None)
     }
 
     fn shortened(&self, args: Vec<String>) -> Result<Vec<String>> {

@@ -1,12 +1,16 @@
 //! The metadata phase of a library: rustc runs until the crate's `.rmeta` is out, and no further.
 
+use crate::codegen;
 use crate::command::{self, Given};
 use crate::crates::{self, DependencyFolder, Form};
-use crate::diagnostics::{self, Until};
+use crate::diagnostics::{self, Until, Watcher};
 use crate::rustc_args::RustcArgs;
 use crate::scratch::{self, Scratch};
+use crate::worker::attached::Worker;
 use anyhow::{Result, bail};
+use clap::builder::PossibleValuesParser;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 
 /// What [`emit`] calls the metadata.
 pub(crate) const RMETA: &str = "out.rmeta";
@@ -28,6 +32,10 @@ pub struct Dependencies {
     /// [default: compile to machine code]
     #[arg(long)]
     pub lto: bool,
+    /// Compile at this opt-level in place of the command's first `-Copt-level`; a later one, which is somebody's own, counts as ever.
+    /// Debug assertions stay as that first one has them. The same for a crate and all below it. [default: the command's own]
+    #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(["0", "1", "2", "3", "s", "z"]))]
+    pub opt_level: Option<String>,
 }
 
 impl Dependencies {
@@ -38,6 +46,9 @@ impl Dependencies {
     pub fn put_before(&self, args: &mut RustcArgs, scratch: &Scratch, form: Form) -> Result<DependencyFolder> {
         if self.lto {
             args.push("codegen", "linker-plugin-lto");
+        }
+        if let Some(level) = &self.opt_level {
+            args.set_opt_level(level);
         }
         let metadata = crates::by_identity(&self.metadata)?;
         let proc_macros = crates::by_identity(&self.proc_macros)?;
@@ -82,22 +93,44 @@ pub(crate) fn require_library(args: &RustcArgs) -> Result<()> {
     Ok(())
 }
 
-/// Runs the phase.
+/// Runs the phase; in a `worker` that suspends rustc, the codegen phase as well, if somebody wants it.
 ///
 /// # Errors
 /// rustc's own, or that the metadata cannot be written.
-pub fn run(output: &Path, dependencies: &Dependencies, own_args: &[String], command: &[String]) -> Result<()> {
+pub fn run(output: &Path, dependencies: &Dependencies, own_args: &[String], command: &[String], worker: Option<&Worker>) -> Result<()> {
     let (program, mut args) = match Given::parse(command)? {
         Given::Wrapper { wrapper, wrapped } => return command::run_wrapped(&wrapper, own_args, &wrapped),
         Given::Rustc { program, args } => (program, args),
     };
     require_library(&args)?;
-    let scratch = Scratch::beside(output)?;
+    let crate_name = args.crate_name().unwrap_or("?").to_owned();
+    let scratch = worker.and_then(|worker| worker.scratch.clone()).map_or_else(|| Scratch::beside(output), Scratch::at)?;
     dependencies.put_before(&mut args, &scratch, Form::Metadata)?;
     forget_outputs(&mut args);
     emit(&mut args, scratch.path());
-    diagnostics::run(&program, args, Until::Metadata)?;
-    scratch::publish(&scratch.path().join(RMETA), output)
+    let rmeta = scratch.path().join(RMETA);
+    let Some(worker) = worker else {
+        diagnostics::run(&program, args, Until::Metadata, Watcher::default())?;
+        return scratch::publish(&rmeta, output);
+    };
+    let started = |rustc: &Child| worker.started(rustc);
+    if !worker.suspends() {
+        diagnostics::run(&program, args, Until::Metadata, Watcher { started: Some(&started), metadata: None })?;
+        return scratch::publish(&rmeta, output);
+    }
+    let mut resume = None;
+    let mut suspend = |rustc: &mut Child, json: bool| {
+        // A copy: what becomes of the published file is not ours to know.
+        let publish = || scratch::publish_copy(&scratch, &rmeta, output);
+        resume = Some(worker.suspend(rustc, json, publish)?);
+        Ok(())
+    };
+    diagnostics::run(&program, args, Until::Metadata, Watcher { started: Some(&started), metadata: Some(&mut suspend) })?;
+    match resume {
+        Some(resume) => codegen::publish(&crate_name, &scratch, &resume.output, &resume.published),
+        // rustc said nothing of its metadata, and has ended.
+        None => scratch::publish(&rmeta, output),
+    }
 }
 
 /// Asks for metadata and code in `dir`: what rustc writes as metadata differs when no code is asked for.

@@ -10,7 +10,7 @@ use crate::crates::{self, DependencyFolder, Form};
 use crate::dylib_of;
 use crate::metadata::{self, Dependencies};
 use crate::metadata_formats;
-use crate::plan::{Crate, Item, Link, LinkPlan, VERSION};
+use crate::plan::{Crate, Item, Link, LinkPlan, LtoOptions, VERSION};
 use crate::rlib;
 use crate::rustc_args::RustcArgs;
 use crate::scratch::{self, Scratch};
@@ -69,15 +69,22 @@ pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[Strin
     if let Some(library) = dylib_of {
         dylib_of::give_source(&mut args, library, &folder, &scratch)?;
     }
+    let lto = dependencies.lto.then(|| lto_options(&args));
     // Formats are link-only's to decide; every crate is offered as a hollow rlib, so the line is static throughout.
     let prefer_dynamic = args.codegen("prefer-dynamic").is_some_and(|value| !matches!(value, "no" | "off" | "n" | "false"));
     args.remove("codegen", |value| value.split('=').next().is_some_and(|key| key.replace('_', "-") == "prefer-dynamic"));
+    // For a staticlib rustc lists no symbols; a cdylib offers the same ones, and its list is made on the way.
+    let list_for_staticlib = lto.is_some() && has_staticlib && !crate_types.iter().any(|t| t == "cdylib");
+    if list_for_staticlib {
+        args.remove("crate-type", |_| true);
+        args.push("crate-type", [crate_types.as_slice(), &["cdylib".to_owned()]].concat().join(","));
+    }
     let archived = if has_staticlib { stand_in_for_native_libraries(&mut args, &scratch)? } else { Vec::new() };
     metadata::forget_outputs(&mut args);
     let out = scratch.subdir("out")?;
     match &asked.file_name {
         // With several crate types rustc names each artifact after the crate.
-        Some(name) if crate_types.len() == 1 => args.push("emit", format!("link={}", out.join(name).display())),
+        Some(name) if crate_types.len() == 1 && !list_for_staticlib => args.push("emit", format!("link={}", out.join(name).display())),
         _ => args.push("emit", "link"),
     }
     args.push("out-dir", out.to_string_lossy());
@@ -107,8 +114,20 @@ pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[Strin
         let (line, file_name) = if crate_type == "staticlib" {
             let archive = made_archive(&out)?;
             let libdir = target_libdir.as_deref().expect("asked for above");
-            let line = staticlib_line(&archive, &folder, libdir, &archived, &search_dirs, &scratch, &cwd)?;
-            (line, file_name(&archive))
+            let mut line = staticlib_line(&archive, &folder, libdir, &archived, &search_dirs, &scratch, &cwd)?;
+            let asked_for = asked.file_name.clone().filter(|_| crate_types.len() == 1);
+            let file_name = asked_for.unwrap_or_else(|| file_name(&archive));
+            if lto.is_some() {
+                let at = crate_types.iter().filter(|t| *t != "staticlib").position(|t| t == "cdylib");
+                let call = at.map_or(captured.last(), |at| captured.get(at));
+                let list = call.and_then(|call| call.saved.iter().find(|(path, _)| path.ends_with("/list")));
+                let (_, list) = list.context(
+                    "rustc listed no symbols for a cdylib, which LTO of a staticlib goes by\n  help: does the target know cdylibs?",
+                )?;
+                let file = keep(&mut line, "staticlib/list".into(), list.clone());
+                line.items.push(Item::ExportedSymbols { file });
+            }
+            (line, file_name)
         } else {
             let call =
                 calls.next().with_context(|| {
@@ -135,8 +154,19 @@ pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[Strin
         Some(library) => dylib_of::crate_name(&crates::identity(library)?).to_owned(),
         None => asked.crate_name,
     };
-    let text = LinkPlan { version: VERSION, crate_name, crates, unlinked, prefer_dynamic, links }.to_text();
+    let text = LinkPlan { version: VERSION, crate_name, crates, unlinked, prefer_dynamic, lto, links }.to_text();
     scratch::publish_bytes(&scratch, text.as_bytes(), plan)
+}
+
+/// What link-time optimisation must know of the command.
+fn lto_options(args: &RustcArgs) -> LtoOptions {
+    let short = args.has("-O").then_some("3");
+    let llvm_args =
+        args.values("codegen").filter_map(|value| value.split_once('=')).filter(|(key, _)| key.replace('_', "-") == "llvm-args");
+    LtoOptions {
+        opt_level: args.codegen("opt-level").or(short).unwrap_or("0").to_owned(),
+        llvm_args: llvm_args.flat_map(|(_, value)| value.split_ascii_whitespace().map(str::to_owned)).collect(),
+    }
 }
 
 /// Whether a linker argument says what kind of file to make.
@@ -216,9 +246,7 @@ fn compile(program: &str, mut args: RustcArgs, linker: Option<&str>, scratch: &S
     args.remove("codegen", |value| value.starts_with("linker="));
     args.push("codegen", format!("linker={}", stand_in.display()));
     let captures = fs::canonicalize(&captures).with_context(|| format!("cannot find `{}`", captures.display()))?;
-    let status = Command::new(program)
-        .args(args.into_args())
-        .env(capture::VARIABLE, &captures)
+    let status = command::tie(Command::new(program).args(args.into_args()).env(capture::VARIABLE, &captures))
         .status()
         .with_context(|| command::cannot_start("rustc", program))?;
     if !status.success() {

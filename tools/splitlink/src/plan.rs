@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Component, Path};
 
 /// The version of the format that this program writes and reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The placeholder for the folder that holds `lib/rustlib/<target>/lib`.
 pub const SYSROOT: &str = "{sysroot}";
@@ -33,8 +33,21 @@ pub struct LinkPlan {
     pub unlinked: Vec<String>,
     /// Whether the command asked for dylibs where there are any (`-Cprefer-dynamic`); the lines are static all the same.
     pub prefer_dynamic: bool,
+    /// How to optimise at link time; absent if the crate was not compiled for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lto: Option<LtoOptions>,
     /// One link for each crate type, in the order in which rustc was asked for them.
     pub links: Vec<Link>,
+}
+
+/// What link-time optimisation must know of the command, as modules do not say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LtoOptions {
+    /// As in `-Copt-level`: `0` to `3`, `s`, `z`.
+    pub opt_level: String,
+    /// Arguments for LLVM itself, as in `-Cllvm-args`.
+    pub llvm_args: Vec<String>,
 }
 
 /// A Rust crate that is linked in.
@@ -145,6 +158,11 @@ pub enum Item {
         file: String,
         /// The linker's argument, with `{file}` for the script.
         arg: String,
+    },
+    /// The symbols that a staticlib, compiled for LTO, offers to whoever links it; in the form of a version script.
+    ExportedSymbols {
+        /// The script.
+        file: String,
     },
     /// A run path, written into the artifact.
     RunPath {
@@ -285,6 +303,7 @@ mod tests {
             crates: vec![Crate { id: "dep-1".into(), stamp: "00".into() }],
             unlinked: vec!["macros-1".into()],
             prefer_dynamic: false,
+            lto: Some(LtoOptions { opt_level: "s".into(), llvm_args: vec!["-x".into()] }),
             links: vec![Link {
                 crate_type: "bin".into(),
                 file_name: "app".into(),
@@ -302,7 +321,7 @@ mod tests {
             let link = format!(r#""crate_type": "bin", "output_dir": "", "linker": "cc", "file_name": "{file_name}""#);
             let line = format!(r#"[{{"kind": "crate", "id": "../a"}}, {{"kind": "module", "file": "{file}"}}]"#);
             LinkPlan::parse(&format!(
-                r#"{{"version": 2, "crate_name": "a", "crates": [{{"id": "../a", "stamp": ""}}], "unlinked": [], "prefer_dynamic": false, "links": [{{{link}, "line": {line}}}]}}"#
+                r#"{{"version": 3, "crate_name": "a", "crates": [{{"id": "../a", "stamp": ""}}], "unlinked": [], "prefer_dynamic": false, "links": [{{{link}, "line": {line}}}]}}"#
             ))
         };
         assert!(plan("app", "bin/a.o").is_ok());
@@ -316,7 +335,7 @@ mod tests {
     #[test]
     fn another_version_is_named() {
         let message = LinkPlan::parse(r#"{"version": 7, "anything": []}"#).unwrap_err().to_string();
-        assert!(message.contains("version 7") && message.contains("reads version 2"), "{message}");
+        assert!(message.contains("version 7") && message.contains("reads version 3"), "{message}");
         assert!(LinkPlan::parse("{}").unwrap_err().to_string().contains("no version"));
         assert!(LinkPlan::parse("{").unwrap_err().to_string().contains("not JSON"));
     }

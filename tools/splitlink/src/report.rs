@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// The version of the format that this program writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A link report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,30 @@ pub struct LinkReport {
     pub crate_name: String,
     /// One for each crate type that was linked.
     pub artifacts: Vec<Artifact>,
+    /// One for each run of LTO; none without.
+    pub lto: Vec<LtoGroup>,
+}
+
+/// Artifacts that shared one run of LTO.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LtoGroup {
+    /// `thin` or `fat`.
+    pub mode: String,
+    /// The crate types of the artifacts.
+    pub crate_types: Vec<String>,
+    /// How far symbols reach that are kept: `C` or `Rust`.
+    pub threshold: String,
+    /// The identities of the crates below that are linked statically, of which all that is bitcode could take part.
+    pub crates: Vec<String>,
+    /// How many modules could take part.
+    pub modules: usize,
+    /// The symbols that were kept for what is outside, in order.
+    pub kept: Vec<String>,
+    /// How many objects came out.
+    pub objects: usize,
+    /// Their size, in bytes.
+    pub bytes: u64,
 }
 
 /// How one artifact was linked.

@@ -134,6 +134,23 @@ impl RustcArgs {
         self.0.retain(|arg| !matches!(arg, Arg::Option { name: n, value } if *n == name && unwanted(value)));
     }
 
+    /// Exchanges the first `-Copt-level`, or adds one; debug assertions stay what they were.
+    pub fn set_opt_level(&mut self, level: &str) {
+        let key = |value: &str| value.split_once('=').is_some_and(|(key, _)| key.replace('_', "-") == "opt-level");
+        let short = self.has("-O");
+        let asserts = self.codegen("opt-level").is_none_or(|level| level == "0") && !short;
+        let own_asserts = self.codegen("debug-assertions").is_some();
+        match self.0.iter_mut().find(|arg| matches!(arg, Arg::Option { name: "codegen", value } if key(value))) {
+            Some(Arg::Option { value, .. }) => *value = format!("opt-level={level}"),
+            // rustc refuses both, and the flag is somebody's own.
+            _ if short => {}
+            _ => self.push_front("codegen", format!("opt-level={level}")),
+        }
+        if !own_asserts {
+            self.push("codegen", if asserts { "debug-assertions=on" } else { "debug-assertions=off" });
+        }
+    }
+
     /// Removes what names a source file.
     pub fn remove_source(&mut self) {
         self.0.retain(|arg| !matches!(arg, Arg::Other(other) if !other.starts_with('-') && other.ends_with(".rs")));
@@ -217,6 +234,22 @@ mod tests {
         assert_eq!(args.values("library-path").collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(args.values("emit").count(), 0, "the value of --cfg is no option");
         assert_eq!(args.values("output").collect::<Vec<_>>(), ["out"]);
+    }
+
+    #[test]
+    fn another_opt_level() {
+        let table = [
+            ("a.rs -Copt-level=3", "a.rs --codegen=opt-level=0 --codegen=debug-assertions=off"),
+            ("a.rs --codegen opt_level=2 -Copt-level=3", "a.rs --codegen=opt-level=0 --codegen=opt-level=3 --codegen=debug-assertions=off"),
+            ("a.rs -Copt-level=3 -Cdebug-assertions=y", "a.rs --codegen=opt-level=0 --codegen=debug-assertions=y"),
+            ("+nightly a.rs", "+nightly --codegen=opt-level=0 a.rs --codegen=debug-assertions=on"),
+            ("a.rs -O", "a.rs -O --codegen=debug-assertions=off"),
+        ];
+        for (line, expected) in table {
+            let mut args = parse(line);
+            args.set_opt_level("0");
+            assert_eq!(args.into_args().join(" "), expected);
+        }
     }
 
     #[test]

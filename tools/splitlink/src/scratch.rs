@@ -17,9 +17,21 @@ impl Scratch {
     /// # Errors
     /// If the folder cannot be made.
     pub fn beside(output: &Path) -> Result<Self> {
+        Self::at(Self::path_beside(output))
+    }
+
+    /// Where [`Scratch::beside`] makes it.
+    pub fn path_beside(output: &Path) -> PathBuf {
         let mut name = output.as_os_str().to_owned();
         name.push(".scratch");
-        let dir = PathBuf::from(name);
+        name.into()
+    }
+
+    /// Makes the scratch folder `dir`. One that is there is emptied.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub fn at(dir: PathBuf) -> Result<Self> {
         if dir.exists() {
             fs::remove_dir_all(&dir).with_context(|| format!("cannot empty the scratch folder `{}`", dir.display()))?;
         }
@@ -60,7 +72,26 @@ impl Drop for Scratch {
 /// # Errors
 /// If the file cannot be moved; nothing is left at `to` then.
 pub fn publish(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).with_context(|| cannot_write(to))
+    let moved = fs::rename(from, to).or_else(|error| {
+        if error.kind() != std::io::ErrorKind::CrossesDevices {
+            return Err(error);
+        }
+        let mut name = to.as_os_str().to_owned();
+        name.push(".copy");
+        let copy = PathBuf::from(name);
+        fs::copy(from, &copy).and_then(|_| fs::rename(&copy, to)).inspect_err(|_| drop(fs::remove_file(&copy)))
+    });
+    moved.with_context(|| cannot_write(to))
+}
+
+/// Copies a file into its place, in one step, by way of `scratch`.
+///
+/// # Errors
+/// If the file cannot be written; nothing is left at `to` then.
+pub fn publish_copy(scratch: &Scratch, from: &Path, to: &Path) -> Result<()> {
+    let copy = scratch.subdir("publish")?.join(to.file_name().unwrap_or_default());
+    fs::copy(from, &copy).with_context(|| cannot_write(to))?;
+    publish(&copy, to)
 }
 
 /// The message for a file that cannot be written.

@@ -25,7 +25,8 @@ impl Defined {
     pub fn add_object(&mut self, path: &Path) -> Result<()> {
         let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let object = object::File::parse(&*bytes).with_context(|| format!("the module `{}` is no object file", path.display()))?;
-        self.0.extend(object.symbols().filter(|symbol| symbol.is_global() && symbol.is_definition()).map(|s| name_of(&s)));
+        // Not `is_definition`, which leaves out thread-local data.
+        self.0.extend(object.symbols().filter(|symbol| symbol.is_global() && !symbol.is_undefined()).map(|s| name_of(&s)));
         Ok(())
     }
 

@@ -1,0 +1,1 @@
+//! What `rust_dylib` has for a source. Nobody compiles it.

@@ -1,0 +1,66 @@
+"""Programs and tests."""
+
+load("@prelude//:resources.bzl", "create_resource_db", "gather_resources")
+load("@prelude//cxx:cxx_library_utility.bzl", "cxx_attr_deps")
+load("@prelude//linking:link_info.bzl", "LinkStrategy")
+load("@prelude//rust:context.bzl", "compile_context")
+load("@prelude//rust:link_info.bzl", "attr_simple_crate_for_filenames")
+load("@prelude//rust:resources.bzl", "rust_attr_resources")
+load("@prelude//rust/rust-analyzer:provider.bzl", "rust_analyzer_provider")
+load("@prelude//utils:utils.bzl", "flatten_dict")
+load(":check.bzl", "check")
+load(":split.bzl", "check_toolchain", "link_strategy_of", "split")
+
+def _resources(ctx: AnalysisContext, output: Artifact) -> list[typing.Any]:
+    resources = flatten_dict(
+        gather_resources(
+            label = ctx.label,
+            resources = rust_attr_resources(ctx),
+            deps = cxx_attr_deps(ctx),
+        ).values(),
+    )
+    if not resources:
+        return []
+    files = [create_resource_db(ctx = ctx, name = output.short_path + ".resources.json", binary = output, resources = resources)]
+    for resource in resources.values():
+        files.append(resource.default_output)
+        files += resource.other_outputs
+    return files
+
+def executable(ctx: AnalysisContext, default_roots: list[str], flags: list[typing.Any]) -> (list[Provider], cmd_args):
+    """Builds a program.
+
+    Args:
+        ctx: The context of a rule with the attributes of the prelude's `rust_binary`.
+        default_roots: The names of the file that is the crate's root, where the target does not say.
+        flags: More flags for rustc.
+
+    Returns:
+        The providers of the program, but for how it is run, and the command that runs it.
+    """
+    check_toolchain(ctx)
+    compile_ctx = compile_context(ctx, binary = True)
+    link_strategy = link_strategy_of(ctx, compile_ctx)
+    flags = compile_ctx.toolchain_info.rustc_binary_flags + flags
+    checked = check(ctx, compile_ctx, default_roots, flags, is_program = True)
+    made = split(
+        ctx,
+        compile_ctx,
+        outputs = {"bin": ctx.actions.declare_output(attr_simple_crate_for_filenames(ctx))},
+        directory = ctx.label.name + ".splitlink",
+        default_roots = default_roots,
+        link_strategy = link_strategy,
+        relocation_model = "static" if link_strategy == LinkStrategy("static") else "pie",
+        flags = flags,
+    )
+    output = made.links["bin"].output
+    runtime_files = made.runtime_files + _resources(ctx, output)
+    providers = [
+        DefaultInfo(
+            default_output = output,
+            other_outputs = runtime_files,
+            sub_targets = checked.sub_targets | made.sub_targets["bin"],
+        ),
+        rust_analyzer_provider(ctx = ctx, compile_ctx = compile_ctx, default_roots = default_roots),
+    ]
+    return providers + checked.providers, cmd_args(output, hidden = runtime_files)

@@ -1,0 +1,105 @@
+"""Rust libraries for C and C++."""
+
+load("@prelude//:resources.bzl", "ResourceInfo", "gather_resources")
+load("@prelude//cxx:linker.bzl", "get_shared_library_name_linker_flags")
+load("@prelude//linking:link_groups.bzl", "merge_link_group_lib_info")
+load("@prelude//linking:link_info.bzl", "Archive", "ArchiveLinkable", "LibOutputStyle", "LinkInfo", "LinkInfos", "LinkedObject", "MergedLinkInfo", "SharedLibLinkable", "create_merged_link_info")
+load("@prelude//linking:linkable_graph.bzl", "create_linkable_graph", "create_linkable_graph_node", "create_linkable_node")
+load("@prelude//linking:shared_libraries.bzl", "SharedLibraries", "create_shlib_from_ctx", "merge_shared_libraries")
+load("@prelude//linking:types.bzl", "Linkage")
+load("@prelude//rust:link_info.bzl", "attr_simple_crate_for_filenames", "dfs_dedupe_by_label", "inherited_exported_link_deps", "inherited_link_group_lib_infos", "inherited_linkable_graphs", "inherited_merged_link_infos", "inherited_shared_libs", "resolve_deps")
+load("@prelude//rust:resources.bzl", "rust_attr_resources")
+load(":dylibs.bzl", "shared_libraries")
+
+def library_file_name(ctx: AnalysisContext, compile_ctx, crate_type: str) -> str:
+    """Says what a library's file is called.
+
+    Args:
+        ctx: The rule's context.
+        compile_ctx: What the prelude's `compile_context` returned.
+        crate_type: What it is.
+
+    Returns:
+        A file name, that of the prelude.
+    """
+    return "lib{}.a".format(attr_simple_crate_for_filenames(ctx)) if crate_type == "staticlib" else compile_ctx.soname
+
+def library_flags(compile_ctx) -> list[str]:
+    """Says what rustc tells the linker of a shared library's name.
+
+    Args:
+        compile_ctx: What the prelude's `compile_context` returned.
+
+    Returns:
+        Flags for rustc.
+    """
+    linker_type = compile_ctx.cxx_toolchain_info.linker_info.type
+    return ["-Clink-arg=" + flag for flag in get_shared_library_name_linker_flags(linker_type, compile_ctx.soname)]
+
+def _link_infos(ctx: AnalysisContext, compile_ctx, crate_type: str, output: Artifact) -> dict[LibOutputStyle, LinkInfos]:
+    def with_flags(linkable) -> LinkInfos:
+        return LinkInfos(default = LinkInfo(
+            linkables = [linkable],
+            pre_flags = ctx.attrs.exported_linker_flags,
+            post_flags = ctx.attrs.exported_post_linker_flags,
+        ))
+
+    if crate_type == "staticlib":
+        archive = with_flags(ArchiveLinkable(
+            archive = Archive(artifact = output),
+            linker_type = compile_ctx.cxx_toolchain_info.linker_info.type,
+            link_whole = ctx.attrs.link_whole or False,
+        ))
+        return {LibOutputStyle("archive"): archive, LibOutputStyle("pic_archive"): archive}
+    return {LibOutputStyle("shared_lib"): with_flags(SharedLibLinkable(lib = output))}
+
+def library_providers(ctx: AnalysisContext, compile_ctx, crate_type: str, output: Artifact, dylibs: struct | None) -> list[Provider]:
+    """Lets C and C++ targets depend on a library.
+
+    Args:
+        ctx: The context of a rule with the attributes of the prelude's `rust_library`.
+        compile_ctx: What the prelude's `compile_context` returned.
+        crate_type: What it is.
+        output: Its file.
+        dylibs: What it may have been linked with.
+
+    Returns:
+        What the prelude's rules for C and C++ ask of a dependency.
+    """
+    linkage = Linkage("static" if crate_type == "staticlib" else "shared")
+    link_infos = _link_infos(ctx, compile_ctx, crate_type, output)
+    exported = dfs_dedupe_by_label(inherited_exported_link_deps(ctx, compile_ctx.dep_ctx))
+    graphs = dfs_dedupe_by_label(inherited_linkable_graphs(ctx, compile_ctx.dep_ctx))
+    shared_libs = SharedLibraries(
+        label = ctx.label,
+        libraries = [] if crate_type == "staticlib" else [
+            create_shlib_from_ctx(ctx, compile_ctx.soname, LinkedObject(output = output, unstripped_output = output)),
+        ] + shared_libraries(ctx, dylibs),
+    )
+    node = create_linkable_node(
+        ctx = ctx,
+        preferred_linkage = linkage,
+        deps = graphs,
+        exported_deps = exported,
+        link_infos = link_infos,
+        shared_libs = shared_libs,
+        default_soname = compile_ctx.soname,
+    )
+    return [
+        create_merged_link_info(
+            ctx,
+            compile_ctx.cxx_toolchain_info.pic_behavior,
+            link_infos,
+            deps = inherited_merged_link_infos(ctx, compile_ctx.dep_ctx),
+            exported_deps = [dep[MergedLinkInfo] for dep in exported if MergedLinkInfo in dep],
+            preferred_linkage = linkage,
+        ),
+        merge_shared_libraries(ctx.actions, shared_libs, inherited_shared_libs(ctx, compile_ctx.dep_ctx)),
+        create_linkable_graph(ctx, node = create_linkable_graph_node(ctx, linkable_node = node), deps = graphs + exported),
+        merge_link_group_lib_info(children = inherited_link_group_lib_infos(ctx, compile_ctx.dep_ctx)),
+        ResourceInfo(resources = gather_resources(
+            label = ctx.label,
+            resources = rust_attr_resources(ctx),
+            deps = [dep.dep for dep in resolve_deps(ctx, compile_ctx.dep_ctx)],
+        )),
+    ]

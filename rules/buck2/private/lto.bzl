@@ -1,0 +1,55 @@
+"""Link-time optimisation: a configuration in which a target and all that it links are compiled to bitcode."""
+
+load(":attributes.bzl", "LTO_MODES", "default_lto")
+
+def _lto_transition_impl(ctx: AnalysisContext) -> list[Provider]:
+    value = ctx.attrs.constraint[ConstraintValueInfo]
+
+    def transition(platform: PlatformInfo) -> PlatformInfo:
+        # Buck2 applies it to what it made, and wants the same again.
+        if platform.configuration.constraints.get(value.setting.label) == value:
+            return platform
+        constraints = dict(platform.configuration.constraints)
+        constraints[value.setting.label] = value
+        return PlatformInfo(
+            label = "{}-{}".format(platform.label, value.label.name),
+            configuration = ConfigurationInfo(constraints = constraints, values = platform.configuration.values),
+        )
+
+    return [DefaultInfo(), TransitionInfo(impl = transition)]
+
+lto_transition = rule(
+    doc = "A transition to a configuration with LTO.",
+    impl = _lto_transition_impl,
+    attrs = {
+        "constraint": attrs.dep(
+            providers = [ConstraintValueInfo],
+            doc = "The mode of LTO.",
+        ),
+    },
+    is_configuration_rule = True,
+)
+
+# What the toolchain compiles for.
+LTO_OF_CONFIGURATION = select({"@splitlink//rules/buck2:lto_" + mode: mode for mode in LTO_MODES if mode != "off"} | {"DEFAULT": "off"})
+
+def with_lto(attributes: dict[str, typing.Any], lto: str | None) -> dict[str, typing.Any]:
+    """Puts a target into the configuration that its `lto` asks for.
+
+    Args:
+        attributes: The target's attributes.
+        lto: One of LTO_MODES; None for what the configuration says.
+
+    Returns:
+        The attributes to declare it with.
+    """
+    mode = lto or default_lto
+    if mode not in LTO_MODES:
+        fail("{}: lto is `{}`; it takes {}".format(attributes.get("name"), mode, " or ".join(LTO_MODES)))
+    if mode == "off":
+        return attributes
+    if attributes.get("incoming_transition"):
+        if not lto:
+            return attributes
+        fail("{}: it has both `lto` and an `incoming_transition`, and there can be only one; let the transition set the constraint @splitlink//rules/buck2:lto_{}".format(attributes.get("name"), mode))
+    return attributes | {"incoming_transition": "@splitlink//rules/buck2:with_lto_" + mode}

@@ -1,0 +1,112 @@
+"""A crate that is linked: compiled by one action, linked by another."""
+
+load("@prelude//linking:link_info.bzl", "LinkStrategy", "process_link_strategy_for_pic_behavior")
+load("@prelude//rust:link_info.bzl", "DEFAULT_STATIC_LINK_STRATEGY")
+load(":dependencies.bzl", "find_dependencies")
+load(":dylibs.bzl", "find_dylibs")
+load(":link_only.bzl", "declare_link_only")
+load(":native_links.bzl", "native_links")
+load(":no_link.bzl", "declare_no_link")
+load(":providers.bzl", "SplitlinkToolchainInfo")
+
+def check_toolchain(ctx: AnalysisContext):
+    """Fails if the Rust toolchain does not know of splitlink.
+
+    Args:
+        ctx: The rule's context.
+    """
+    if SplitlinkToolchainInfo not in ctx.attrs._rust_toolchain:
+        fail(
+            ("{}: the Rust toolchain {} is an ordinary one, by which libraries are not compiled in two actions. Make it the `base` of a " +
+             "`splitlink_rust_toolchain` (rules/buck2/toolchain.bzl of splitlink), and let that have its name.").format(
+                ctx.label,
+                ctx.attrs._rust_toolchain.label,
+            ),
+        )
+
+def link_strategy_of(ctx: AnalysisContext, compile_ctx) -> LinkStrategy:
+    """Says how a program's dependencies are compiled and linked.
+
+    Args:
+        ctx: The rule's context.
+        compile_ctx: What the prelude's `compile_context` returned.
+
+    Returns:
+        What `link_style` says, or the prelude's default.
+    """
+    asked = LinkStrategy(ctx.attrs.link_style) if ctx.attrs.link_style else DEFAULT_STATIC_LINK_STRATEGY
+    return process_link_strategy_for_pic_behavior(asked, compile_ctx.cxx_toolchain_info.pic_behavior)
+
+def _explain(ctx: AnalysisContext, report: Artifact, directory: str) -> list[Provider]:
+    tool = ctx.attrs._rust_toolchain[SplitlinkToolchainInfo].tool
+    explained = ctx.actions.declare_output(directory + "/explained.txt")
+    ctx.actions.run(
+        cmd_args("sh", "-c", 'output=$1; shift; "$@" > "$output"', "sh", explained.as_output(), tool, "explain", report),
+        category = "splitlink_explain",
+        identifier = directory,
+    )
+    return [
+        DefaultInfo(default_output = explained),
+        RunInfo(args = cmd_args(tool, "explain", report)),
+    ]
+
+def split(
+        ctx: AnalysisContext,
+        compile_ctx,
+        outputs: dict[str, Artifact],
+        directory: str,
+        default_roots: list[str],
+        link_strategy: LinkStrategy = LinkStrategy("static_pic"),
+        relocation_model: str = "pic",
+        flags: list[typing.Any] = [],
+        dylib_of: Artifact | None = None) -> struct:
+    """Declares the actions that build a linked crate.
+
+    Args:
+        ctx: The context of a rule with LINKED_ATTRS.
+        compile_ctx: What the prelude's `compile_context` returned.
+        outputs: The artifacts to write, by crate type.
+        directory: The folder for everything else.
+        default_roots: The names of the file that is the crate's root, where the target does not say.
+        link_strategy: How dependencies are compiled and linked.
+        relocation_model: rustc's `-Crelocation-model`.
+        flags: More flags for rustc.
+        dylib_of: The metadata of the library whose dylib is linked, in place of a crate of its own (Artifact).
+
+    Returns:
+        A struct of `links` (by crate type, what `declare_link_only` returns), `dylibs` (what `find_dylibs` returns), `runtime_files` (a list:
+        what the artifacts need when they run) and `sub_targets` (a dict by crate type: what to look at).
+    """
+    crate_types = outputs.keys()
+    dependencies = find_dependencies(ctx, compile_ctx, link_strategy)
+    native = native_links(ctx, compile_ctx, link_strategy, directory, outputs.get("bin"))
+    dylibs = find_dylibs(ctx, directory)
+    compiled = declare_no_link(
+        ctx,
+        compile_ctx,
+        dependencies,
+        native,
+        crate_types = crate_types,
+        output = outputs[crate_types[0]],
+        directory = directory,
+        relocation_model = relocation_model,
+        default_roots = default_roots,
+        flags = flags,
+        dylib_of = dylib_of,
+    )
+    links = {}
+    sub_targets = {}
+    for crate_type, output in outputs.items():
+        within = directory if len(outputs) == 1 else directory + "/" + crate_type
+        link = declare_link_only(ctx, compile_ctx, compiled, dependencies, native, dylibs, crate_type, output, within)
+        links[crate_type] = link
+        sub_targets[crate_type] = {
+            "explain": _explain(ctx, link.report, within),
+            "modules": [DefaultInfo(default_output = compiled.modules)],
+            "plan": [DefaultInfo(default_output = compiled.plan)],
+            "report": [DefaultInfo(default_output = link.report)],
+        }
+    runtime_files = list(native.runtime_files)
+    if dylibs:
+        runtime_files += dylibs.directories + [made.dylib for made in dylibs.dylibs.values()]
+    return struct(links = links, dylibs = dylibs, runtime_files = runtime_files, sub_targets = sub_targets)

@@ -1,0 +1,166 @@
+//! A real Buck2, and a project for it in a folder of its own: `tests/buck2_workspace`, with this repository's rules and examples as the
+//! cell `splitlink`.
+
+use crate::rustc_fixture::tools::{self, empty_folder, repository, run, skip, succeed};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// What says where Buck2 is.
+const VARIABLE: &str = "BUCK2";
+
+/// The program, if there is one; else says aloud what is not tested.
+fn program() -> Option<OsString> {
+    let found = std::env::var_os(VARIABLE);
+    let program = found.clone().unwrap_or_else(|| "buck2".into());
+    let answer = Command::new(&program).arg("--version").output();
+    if answer.is_ok_and(|output| output.status.success()) {
+        return Some(program);
+    }
+    assert!(found.is_none(), "{VARIABLE} is {}, which does not run as Buck2", program.display());
+    skip(&format!(
+        "no `buck2` on the PATH: nothing is built with the Buck2 rules; install it from https://github.com/facebook/buck2/releases \
+         (or set {VARIABLE} to one) to enable these tests"
+    ));
+    None
+}
+
+/// A project with a Buck2 of its own, which ends with it.
+pub struct Project {
+    program: OsString,
+    /// The project's folder.
+    pub root: PathBuf,
+}
+
+/// An action that ran: what for, which, and when.
+#[derive(Debug)]
+pub struct Ran {
+    /// The target, without its configuration.
+    pub target: String,
+    /// Category and identifier, as `rustc rlib [pic]`.
+    pub action: String,
+}
+
+impl Project {
+    /// Lays out the project, if there is a Buck2.
+    ///
+    /// # Errors
+    /// If a file cannot be copied.
+    pub fn new(name: &str) -> Result<Option<Self>> {
+        let Some(program) = program() else { return Ok(None) };
+        let project = Self { program, root: empty_folder(name)? };
+        copy(&repository().join("tests/buck2_workspace"), &project.root)?;
+        for part in ["rules/buck2", "examples"] {
+            copy(&repository().join(part), &project.root.join("splitlink").join(part))?;
+        }
+        fs::copy(tools::splitlink(), project.tool())?;
+        fs::copy(tools::splitlink().with_file_name("splitlink-lto"), project.root.join("toolchains/splitlink_lto_program"))?;
+        Ok(Some(project))
+    }
+
+    /// The splitlink that the project's toolchain runs.
+    pub fn tool(&self) -> PathBuf {
+        self.root.join("toolchains/splitlink_program")
+    }
+
+    /// A Buck2 command.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        // Of `cargo test` itself; the project's rustc is what the PATH says.
+        command.args(args).current_dir(&self.root).env_remove("RUSTUP_TOOLCHAIN");
+        command
+    }
+
+    /// Runs Buck2, which has to succeed, and returns what it prints.
+    ///
+    /// # Errors
+    /// With all it says, if it fails.
+    pub fn buck2(&self, args: &[&str]) -> Result<String> {
+        Ok(String::from_utf8(succeed(&mut self.command(args))?.stdout)?)
+    }
+
+    /// Runs Buck2, which has to fail, and returns what it says.
+    ///
+    /// # Errors
+    /// If it succeeds.
+    pub fn buck2_fails(&self, args: &[&str]) -> Result<String> {
+        let output: Output = run(&mut self.command(args))?;
+        if output.status.success() {
+            bail!("buck2 {args:?} succeeded");
+        }
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// Builds a target and returns its file.
+    ///
+    /// # Errors
+    /// If it cannot be built, or has not one file.
+    pub fn build(&self, target: &str) -> Result<PathBuf> {
+        self.build_with(&[], target)
+    }
+
+    /// As [`Self::build`], with flags.
+    ///
+    /// # Errors
+    /// As of [`Self::build`].
+    pub fn build_with(&self, flags: &[&str], target: &str) -> Result<PathBuf> {
+        let printed = self.buck2(&[&["build", "--show-simple-output", target], flags].concat())?;
+        let file = printed.trim();
+        if file.is_empty() || file.contains('\n') {
+            bail!("{target} has not one file: {printed}");
+        }
+        Ok(self.root.join(file))
+    }
+
+    /// The actions that the last command ran.
+    ///
+    /// # Errors
+    /// If Buck2 does not say.
+    pub fn ran(&self) -> Result<Vec<Ran>> {
+        let log = self.buck2(&["log", "what-ran", "--format=json"])?;
+        log.lines()
+            .map(|line| {
+                let entry: Value = serde_json::from_str(line)?;
+                let identity = entry["identity"].as_str().context("an action has an identity")?;
+                // `cell//package:name (configuration) (category identifier)`; of a test only its name.
+                let (target, rest) = identity.split_once(" (").unwrap_or((identity, ""));
+                let action = rest.rsplit_once(" (").map_or("", |(_, action)| action).trim_end_matches(')');
+                Ok(Ran { target: target.to_owned(), action: action.to_owned() })
+            })
+            .collect()
+    }
+
+    /// The kinds of actions that the last command ran.
+    ///
+    /// # Errors
+    /// As of [`Self::ran`].
+    pub fn categories(&self) -> Result<BTreeSet<String>> {
+        let category = |ran: Ran| ran.action.split(' ').next().unwrap_or_default().to_owned();
+        Ok(self.ran()?.into_iter().map(category).filter(|category| !category.is_empty()).collect())
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        // Else its daemon stays and waits for more.
+        let _ = self.command(&["kill"]).output();
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("{}", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}

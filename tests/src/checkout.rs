@@ -1,0 +1,123 @@
+//! A clone of this repository's files, built by Bazel with the tool as Cargo built it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::rustc_fixture::tools::{repository, splitlink};
+use anyhow::{Context, Result, ensure};
+
+/// A toolchain with the tool as Cargo built it: what is compared is what the tool writes, so both clones need not build it.
+const TOOLCHAIN: &str = r#"load("//rules/bazel:toolchain.bzl", "splitlink_toolchain")
+
+splitlink_toolchain(
+    name = "prebuilt",
+    splitlink = "splitlink",
+)
+
+toolchain(
+    name = "toolchain",
+    toolchain = ":prebuilt",
+    toolchain_type = "//rules/bazel/toolchain:toolchain_type",
+)
+"#;
+
+/// A clone of this repository's files.
+#[derive(Debug)]
+pub struct Checkout {
+    /// Its folder.
+    pub root: PathBuf,
+}
+
+impl Checkout {
+    /// Makes the clone in the folder `root`.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn make(root: PathBuf) -> Result<Self> {
+        if root.exists() {
+            fs::remove_dir_all(&root)?;
+        }
+        let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(repository()).output()?;
+        ensure!(listed.status.success(), "git cannot list the repository's files: {}", String::from_utf8_lossy(&listed.stderr));
+        for name in String::from_utf8(listed.stdout)?.split_terminator('\0') {
+            let (from, to) = (repository().join(name), root.join(name));
+            fs::create_dir_all(to.parent().context("a file is in a folder")?)?;
+            fs::copy(&from, &to).with_context(|| format!("cannot copy {name}"))?;
+        }
+        let prebuilt = root.join("prebuilt");
+        fs::create_dir_all(&prebuilt)?;
+        fs::copy(splitlink(), prebuilt.join("splitlink"))?;
+        fs::write(prebuilt.join("BUILD.bazel"), TOOLCHAIN)?;
+        Ok(Self { root })
+    }
+
+    /// A Bazel command in it.
+    pub fn bazel(&self) -> Command {
+        let mut command = Command::new(self.root.join("dev/bazel"));
+        command.current_dir(&self.root).arg(format!("--output_base={}.output", self.root.display()));
+        command
+    }
+
+    /// Bazel's flags for every build.
+    fn flags(flags: &[&str]) -> Vec<String> {
+        let always = ["--extra_toolchains=//prebuilt:toolchain", "--symlink_prefix=/", "--show_result=0"];
+        flags.iter().chain(&always).map(|&flag| flag.to_owned()).collect()
+    }
+
+    /// A Bazel command that builds `targets` with `flags`.
+    pub fn build_command(&self, flags: &[&str], targets: &[&str]) -> Command {
+        let mut command = self.bazel();
+        command.arg("build").args(Self::flags(flags)).arg("--").args(targets);
+        command
+    }
+
+    /// Builds the targets and returns what the split's actions wrote: file name below the output folder → contents.
+    ///
+    /// # Errors
+    /// If Bazel fails.
+    pub fn build(&self, flags: &[&str], targets: &[&str]) -> Result<BTreeMap<String, Vec<u8>>> {
+        let built = self.build_command(flags, targets).output()?;
+        ensure!(built.status.success(), "bazel build failed in {}:\n{}", self.root.display(), String::from_utf8_lossy(&built.stderr));
+        self.written(flags)
+    }
+
+    /// What the split's actions have written in builds with `flags`.
+    ///
+    /// # Errors
+    /// If Bazel does not say where, or it cannot be read.
+    pub fn written(&self, flags: &[&str]) -> Result<BTreeMap<String, Vec<u8>>> {
+        let info = self.bazel().args(["info", "bazel-bin"]).args(Self::flags(flags)).output()?;
+        let bin = PathBuf::from(String::from_utf8(info.stdout)?.trim());
+        let mut files = BTreeMap::new();
+        for folder in ["examples", "tests"] {
+            collect(&bin.join(folder), &bin, &mut files)?;
+        }
+        Ok(files)
+    }
+}
+
+/// Adds what the split wrote below `folder`: everything in folders named `….splitlink`, and every program.
+fn collect(folder: &Path, bin: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.strip_prefix(bin)?.to_string_lossy().into_owned();
+        let kind = fs::symlink_metadata(&path)?;
+        if kind.is_dir() {
+            // Runfiles are links to files that are compared where they are.
+            if !name.ends_with(".runfiles") {
+                collect(&path, bin, files)?;
+            }
+        } else if kind.is_file() && (name.contains(".splitlink/") || (kind.permissions().mode() & 0o111 != 0 && is_elf(&path)?)) {
+            files.insert(name, fs::read(&path)?);
+        }
+    }
+    Ok(())
+}
+
+fn is_elf(path: &Path) -> Result<bool> {
+    Ok(fs::read(path)?.starts_with(b"\x7fELF"))
+}

@@ -1,0 +1,164 @@
+//! What takes part in LTO, and what stays machine code.
+//!
+//! The crate's own modules and allocator shim, each statically linked crate, the standard library's crates included, whose bitcode is
+//! in a section beside their machine code, and objects of other languages that are bitcode. What stays: `compiler_builtins`, whose
+//! functions code generation calls after LTO, `#![no_builtins]` crates, which rustc writes as machine code for that reason, and
+//! objects that have no bitcode.
+
+use super::request::Bitcode;
+use super::{bitcode, members};
+use crate::archive::{Archive, Builder};
+use crate::rlib;
+use anyhow::{Context, Result, bail};
+use object::{Object, ObjectSymbol};
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::{fs, str};
+
+/// The inputs of one run.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// The bitcode, in the order of the link line.
+    pub modules: Vec<Bitcode>,
+    /// The symbols that machine code refers to.
+    pub needed: BTreeSet<String>,
+    /// See [`super::Optimised::natives`].
+    pub natives: HashMap<PathBuf, Option<PathBuf>>,
+    /// The crate's own modules. Those of a staticlib have names of their own, and may be the same.
+    own: Vec<Vec<u8>>,
+    /// Which LLVM wrote the first module.
+    producer: Option<(u32, String)>,
+}
+
+impl Inputs {
+    /// Adds the crate's own module `path`, called `name`.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is bitcode of another LLVM than the others.
+    pub fn add_own(&mut self, name: &str, path: &Path) -> Result<()> {
+        let bytes = fs::read(path).with_context(|| format!("cannot read the module `{}`", path.display()))?;
+        match bitcode::range(&bytes) {
+            Some(range) => {
+                if !self.own.contains(&bytes) {
+                    self.add_module(name, path, &bytes[range.clone()], range.start, false)?;
+                    self.own.push(bytes);
+                }
+                self.natives.insert(path.to_owned(), None);
+            }
+            None => self.add_native(&bytes),
+        }
+        Ok(())
+    }
+
+    /// Adds the archive or object `path`, of which messages say `name`. `whole` says that all of it is linked, needed or not.
+    /// What in it has no bitcode goes into an archive in `dir`.
+    ///
+    /// # Errors
+    /// If it cannot be read, or holds bitcode of another LLVM than the others.
+    pub fn add_archive(&mut self, name: &str, path: &Path, whole: bool, dir: &Path) -> Result<()> {
+        if self.natives.contains_key(path) {
+            return Ok(());
+        }
+        let archive = members(path)?;
+        let mut native = BTreeSet::new();
+        let mut any_bitcode = false;
+        for member in archive.members.iter().filter(|member| !rlib::is_metadata(&member.name)) {
+            let contents = archive.contents(member);
+            match bitcode::range(contents) {
+                Some(range) => {
+                    any_bitcode = true;
+                    let offset = member.offset + range.start;
+                    self.add_module(&format!("{name}({})", member.name), path, &contents[range], offset, !whole)?;
+                }
+                None => {
+                    self.add_native(contents);
+                    native.insert(member.offset);
+                }
+            }
+        }
+        if any_bitcode {
+            self.natives.insert(path.to_owned(), native_archive(&archive, &native, path, dir)?);
+        }
+        Ok(())
+    }
+
+    /// Adds the archive `path`, all of which stays machine code.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn add_native_archive(&mut self, path: &Path) -> Result<()> {
+        let archive = members(path)?;
+        for member in &archive.members {
+            self.add_native(archive.contents(member));
+        }
+        Ok(())
+    }
+
+    fn add_native(&mut self, object: &[u8]) {
+        let Ok(object) = object::File::parse(object) else { return };
+        for symbol in object.symbols().filter(|symbol| symbol.is_undefined()) {
+            if let Ok(name) = symbol.name()
+                && !name.is_empty()
+            {
+                self.needed.insert(name.to_owned());
+            }
+        }
+    }
+
+    fn add_module(&mut self, name: &str, file: &Path, bytes: &[u8], offset: usize, on_demand: bool) -> Result<()> {
+        let (major, producer) = bitcode::major(bytes).with_context(|| format!("cannot use the bitcode of `{name}`"))?;
+        match &self.producer {
+            Some((first, by)) if *first != major => bail!(
+                "`{name}` is bitcode of another LLVM: {producer} wrote it, and {by} what it is linked with\n  \
+                 help: LLVM's bitcode is understood by its own major version; compile it with LLVM {first}, or without LTO"
+            ),
+            Some(_) => {}
+            None => self.producer = Some((major, producer)),
+        }
+        self.modules.push(Bitcode { name: name.to_owned(), file: file.to_owned(), offset, length: bytes.len(), on_demand });
+        Ok(())
+    }
+}
+
+/// The members of `archive` that begin at `offsets`, as an archive in `dir`; none if there are none.
+fn native_archive(archive: &Archive, offsets: &BTreeSet<usize>, path: &Path, dir: &Path) -> Result<Option<PathBuf>> {
+    if offsets.is_empty() {
+        return Ok(None);
+    }
+    let name = path.file_name().and_then(|name| name.to_str()).context("a library's file name is no text")?;
+    // One linked as an object has to stay one.
+    let name = if name.ends_with(".o") { format!("{name}.a") } else { name.to_owned() };
+    let mut to = dir.join(&name);
+    for number in 1.. {
+        if !to.exists() {
+            break;
+        }
+        to = dir.join(format!("{number}-{name}"));
+    }
+    let mut builder = Builder::default();
+    builder.add_members(archive, |member| offsets.contains(&member.offset));
+    builder.write(&to)?;
+    Ok(Some(to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bitcode_of_two_llvms() {
+        let dir = std::env::temp_dir().join(format!("splitlink-lto-inputs-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let ours = include_bytes!("identification.bc");
+        fs::write(dir.join("a.o"), ours).unwrap();
+        let mut inputs = Inputs::default();
+        inputs.add_own("a.o", &dir.join("a.o")).unwrap();
+        inputs.own.clear();
+        inputs.producer = Some((21, "LLVM21.0.0".into()));
+        let message = inputs.add_own("a.o", &dir.join("a.o")).unwrap_err().to_string();
+        for part in ["`a.o`", "LLVM22.1.2-rust-1.95.0-stable wrote it", "LLVM21.0.0", "help:"] {
+            assert!(message.contains(part), "{part} in {message}");
+        }
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -1,0 +1,131 @@
+//! In place of rustc, for a build system that asks for a library's metadata by `-Zno-codegen --emit=link`: a hollow rlib, which
+//! takes a nightly. Here the same command makes it on stable, and everything else is rustc's own.
+
+use crate::command::{self, ChildFailed};
+use crate::diagnostics::{self, Until, Watcher};
+use crate::metadata;
+use crate::response_file;
+use crate::rlib;
+use crate::rustc_args::RustcArgs;
+use crate::scratch::{self, Scratch};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The variable by which a stable rustc takes unstable options; it enters the hash of every crate.
+const BOOTSTRAP: &str = "RUSTC_BOOTSTRAP";
+
+/// Runs the rustc call `command`; with `stable` without what only a nightly takes, as far as something stable does the same.
+///
+/// # Errors
+/// rustc's own, or that an output cannot be written.
+pub fn run(stable: bool, command: &[String]) -> Result<()> {
+    let Some((program, args)) = command.split_first() else {
+        bail!("no command was given\n  help: put rustc and its arguments behind `--`");
+    };
+    let mut args = response_file::expand_lines(args.to_vec())?;
+    let hollow = take(&mut args, "no-codegen").is_some();
+    let bootstrap = !stable || without_unstable(&mut args)?;
+    let args = RustcArgs::parse(args);
+    match library(&args) {
+        Some(rlib) if hollow => make_hollow(program, args, &rlib, bootstrap),
+        Some(rlib) => compile(program, args, &rlib, bootstrap),
+        None if hollow => bail!(
+            "`-Zno-codegen` was asked for a crate `{}` of the type {}\n  help: `splitlink rustc` makes hollow rlibs, by `--crate-type=rlib --emit=link=FILE`",
+            args.crate_name().unwrap_or("?"),
+            args.crate_types().join(", ")
+        ),
+        None => call(program, args, bootstrap),
+    }
+}
+
+/// Takes the unstable option `name` out of `args` and gives its value.
+fn take(args: &mut Vec<String>, name: &str) -> Option<String> {
+    let at = args.iter().position(|arg| arg.strip_prefix("-Z").is_some_and(|option| option.split('=').next() == Some(name)))?;
+    let option = args.remove(at);
+    Some(option.split_once('=').map(|(_, value)| value.to_owned()).unwrap_or_default())
+}
+
+/// Exchanges unstable options for stable ones. Returns whether unstable options are left, which then need to be allowed.
+fn without_unstable(args: &mut Vec<String>) -> Result<bool> {
+    if let Some(to) = take(args, "remap-cwd-prefix") {
+        let cwd = std::env::current_dir().context("cannot tell the working folder")?;
+        args.push(format!("--remap-path-prefix={}={to}", cwd.display()));
+    }
+    // Only says how tests run that abort, and stable has no word for it.
+    take(args, "panic-abort-tests");
+    Ok(args.iter().any(|arg| arg.starts_with("-Z")))
+}
+
+/// Where the rlib goes, if `args` compile a library to one and nothing else.
+fn library(args: &RustcArgs) -> Option<PathBuf> {
+    let mut emitted = args.values("emit");
+    let rlib = emitted.next()?.strip_prefix("link=")?;
+    (emitted.next().is_none() && args.crate_types() == ["rlib"]).then(|| rlib.into())
+}
+
+/// Compiles as far as the metadata, which becomes a hollow rlib.
+fn make_hollow(program: &str, mut args: RustcArgs, rlib: &Path, bootstrap: bool) -> Result<()> {
+    let scratch = Scratch::beside(rlib)?;
+    for dir in args.values("out-dir") {
+        // What is made there on the way is nobody's, but the folder may be an output of the action.
+        std::fs::create_dir_all(dir).with_context(|| scratch::cannot_write(Path::new(dir)))?;
+    }
+    metadata::forget_outputs(&mut args);
+    metadata::emit(&mut args, scratch.path());
+    diagnostics::run_command(rustc(program, bootstrap), args, Until::Metadata, Watcher::default())?;
+    let hollow = scratch.path().join("hollow.rlib");
+    rlib::write_hollow(&scratch.path().join(metadata::RMETA), &hollow)?;
+    scratch::publish(&hollow, rlib)
+}
+
+/// Compiles to an rlib. Metadata and notifications have to be asked for as well, or the crate would have another hash than the
+/// hollow rlib.
+fn compile(program: &str, mut args: RustcArgs, rlib: &Path, bootstrap: bool) -> Result<()> {
+    let scratch = Scratch::beside(rlib)?;
+    args.push("emit", format!("metadata={}", scratch.path().join(metadata::RMETA).display()));
+    diagnostics::run_command(rustc(program, bootstrap), args, Until::EndWithAll, Watcher::default())
+}
+
+fn call(program: &str, args: RustcArgs, bootstrap: bool) -> Result<()> {
+    let status = rustc(program, bootstrap).args(args.into_args()).status().with_context(|| command::cannot_start("rustc", program))?;
+    if status.success() { Ok(()) } else { Err(ChildFailed::from_status(status).into()) }
+}
+
+/// The command; the variable is left away where nothing unstable is used, for it would enter the hash of the crate.
+fn rustc(program: &str, bootstrap: bool) -> Command {
+    let mut command = Command::new(program);
+    if !bootstrap {
+        command.env_remove(BOOTSTRAP);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_ascii_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn unstable_options() {
+        let mut args = words("a.rs -Zno-codegen -Zremap-cwd-prefix=. -Zpanic-abort-tests=yes -Zno-codegen-x");
+        assert_eq!(take(&mut args, "no-codegen"), Some(String::new()));
+        assert_eq!(take(&mut args, "no-codegen"), None);
+        assert!(without_unstable(&mut args).unwrap(), "one is left: {args:?}");
+        args.retain(|arg| arg != "-Zno-codegen-x");
+        assert!(!without_unstable(&mut args).unwrap(), "none is left: {args:?}");
+        assert!(args[1].starts_with("--remap-path-prefix=/") && args[1].ends_with("=."), "{args:?}");
+    }
+
+    #[test]
+    fn what_is_a_library() {
+        let library = |line| library(&RustcArgs::parse(words(line)));
+        assert_eq!(library("--crate-type=rlib --emit=link=d/liba.rlib"), Some("d/liba.rlib".into()));
+        for other in ["--crate-type=rlib --emit=metadata=a.rmeta", "--crate-type=bin --emit=link=a", "--crate-type=rlib", "-vV"] {
+            assert_eq!(library(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The side of the process that a worker starts for an action: it stands where [`crate::metadata`] and its like stand without a worker,
+//! between a wrapper and rustc, and lives no longer than the worker wants it to.
+
+use super::channel::{self, Resume, Resumed, Start, Suspended};
+use crate::command::ChildFailed;
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::io::{BufReader, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::mpsc::{self, Receiver};
+
+/// The argument by which a process learns that a worker has started it.
+pub const ATTACHED: &str = "attached";
+
+/// The worker, as the process sees it that it started.
+#[derive(Debug)]
+pub struct Worker {
+    channel: UnixStream,
+    resumed: Receiver<Resume>,
+    /// Whether rustc stands still, so that the end of the worker is no hurry.
+    still: Arc<AtomicBool>,
+    /// rustc's process group, once it has started; 0 before.
+    group: Arc<AtomicI32>,
+    /// The scratch folder to use in place of the one beside the output.
+    pub scratch: Option<PathBuf>,
+    mark: Option<String>,
+}
+
+impl Worker {
+    /// Finds the worker behind standard input, and learns from it what to do: the phase and its options.
+    ///
+    /// # Errors
+    /// If no worker is there.
+    pub fn connect() -> Result<(Vec<String>, Self)> {
+        let channel = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().context("there is no standard input")?);
+        let mut reader = BufReader::new(channel.try_clone().context("cannot talk to the worker")?);
+        let Some(Start { options, scratch, mark }) = channel::receive(&mut reader)? else {
+            bail!("no worker is there\n  help: `splitlink {ATTACHED}` is for `splitlink worker` to call");
+        };
+        let still = Arc::new(AtomicBool::new(false));
+        let (sender, resumed) = mpsc::channel();
+        let group = Arc::new(AtomicI32::new(0));
+        let (watched_still, watched_group) = (Arc::clone(&still), Arc::clone(&group));
+        std::thread::spawn(move || {
+            while let Ok(Some(resume)) = channel::receive(&mut reader) {
+                if sender.send(resume).is_err() {
+                    return;
+                }
+            }
+            // Nobody wants the result any more. While rustc stands still, the thread that waits here ends it in order.
+            if !watched_still.load(Ordering::SeqCst) {
+                signal(watched_group.load(Ordering::SeqCst), Signal::KILL);
+                std::process::exit(1);
+            }
+        });
+        Ok((options, Self { channel, resumed, still, group, scratch, mark }))
+    }
+
+    /// Whether rustc is to be suspended when the metadata is out.
+    pub fn suspends(&self) -> bool {
+        self.mark.is_some()
+    }
+
+    /// Learns that rustc has started, as the first process of a group of its own.
+    pub fn started(&self, rustc: &Child) {
+        self.group.store(i32::try_from(rustc.id()).unwrap_or(0), Ordering::SeqCst);
+    }
+
+    /// Holds `rustc` at this point, has the metadata published, and waits until somebody wants the code.
+    ///
+    /// # Errors
+    /// If the metadata cannot be published, or nobody wants the code.
+    pub fn suspend(&self, rustc: &mut Child, json: bool, publish: impl FnOnce() -> Result<()>) -> Result<Resume> {
+        let group = self.group.load(Ordering::SeqCst);
+        // It may have ended already: a short crate.
+        signal(group, Signal::STOP);
+        publish().inspect_err(|_| signal(group, Signal::KILL))?;
+        let mark = self.mark.as_deref().unwrap_or_default();
+        let mark = if json { crate::diagnostics::message_as_json("note", mark, &format!("{mark}\n")) } else { mark.to_owned() };
+        let _ = writeln!(std::io::stderr(), "{mark}");
+        self.still.store(true, Ordering::SeqCst);
+        let resume = channel::send(&Suspended { pid: group }, &self.channel).ok().and_then(|()| self.resumed.recv().ok());
+        let mut killed = || has_ended(rustc.id()) && rustc.wait().is_ok_and(|status| status.code().is_none());
+        let Some(resume) = resume.filter(|_| !killed()) else {
+            signal(group, Signal::KILL);
+            return Err(ChildFailed { code: 1 }.into());
+        };
+        self.still.store(false, Ordering::SeqCst);
+        channel::send(&Resumed {}, &self.channel).inspect_err(|_| signal(group, Signal::KILL))?;
+        signal(group, Signal::CONT);
+        Ok(resume)
+    }
+}
+
+/// Sends a signal to a process group; one that has gone needs none.
+fn signal(group: i32, signal: Signal) {
+    if let Some(group) = Pid::from_raw(group) {
+        let _ = kill_process_group(group, signal);
+    }
+}
+
+/// Whether a process of our own has ended, though perhaps not all of its threads, which is when it could be waited for.
+fn has_ended(id: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+}

@@ -1,0 +1,115 @@
+//! The persistent worker: metadata and code of a library from one rustc process.
+//!
+//! `metadata` and `codegen` are two actions, so without a worker they are two rustc runs, and what rustc does before it generates code
+//! is done twice. Here the metadata request starts rustc and is answered when the metadata is out; rustc then stands still
+//! ([`suspended`]) until the codegen request for the same crate, with the same command and inputs, has it go on. So nothing runs that
+//! the build system has not scheduled.
+//!
+//! ```text
+//! build system ── requests ([`protocol`]) ──► splitlink worker ── socket ([`channel`]) ──► wrapper ─► splitlink ([`attached`]) ─► rustc
+//! ```
+//!
+//! Whatever stands still may be ended at any time: the codegen request then runs rustc from the start, as it would without a worker.
+//! Each process ends with the one that started it, however that ends.
+
+pub mod attached;
+pub mod channel;
+pub mod job;
+pub mod place;
+pub mod protocol;
+pub mod request;
+pub mod suspended;
+
+use crate::action::Action;
+use crate::command;
+use anyhow::{Context, Result, bail};
+use protocol::{Framing, WorkResponse};
+use request::Server;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The subcommand's name.
+pub const NAME: &str = "worker";
+
+/// The options of the subcommand.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Serve requests on standard input until it ends; build systems add this. [default: run the action of @FILE]
+    #[arg(long = "persistent_worker")]
+    persistent: bool,
+    /// How many rustc processes may stand still at once; with 0 every action runs rustc from the start
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    max_suspended: usize,
+    /// How much memory the processes that stand still may hold, in megabytes. [default: a quarter of the machine's]
+    #[arg(long, value_name = "MB")]
+    max_suspended_memory: Option<u64>,
+    /// After how many seconds without a request the processes that stand still are ended
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    max_idle: u64,
+    /// The action to run: its options, environment and command, one a line
+    #[arg(value_name = "@FILE", required_unless_present = "persistent")]
+    action: Option<String>,
+}
+
+/// Runs one action or serves many.
+///
+/// # Errors
+/// The action's own; that the build system cannot be understood.
+pub fn run(options: &Options) -> Result<()> {
+    match &options.action {
+        Some(_) if options.persistent => bail!("a worker takes its actions from standard input, not from a file"),
+        Some(file) => Action::read(file)?.run(&[NAME.to_owned(), file.clone()]),
+        None => serve(options),
+    }
+}
+
+fn serve(options: &Options) -> Result<()> {
+    let cwd = std::env::current_dir().context("cannot tell the working folder")?;
+    // Requests may have working folders of their own.
+    let program = cwd.join(PathBuf::from(command::own_program()?)).to_string_lossy().into_owned();
+    let memory = options.max_suspended_memory.map_or_else(suspended::default_memory, |megabytes| megabytes << 20);
+    let server = Arc::new(Server::new(program, cwd, options.max_suspended, memory));
+    let (framing, mut input) = Framing::detect(std::io::stdin())?;
+    let output = Arc::new(Mutex::new(std::io::stdout()));
+    end_when_idle(&server, Duration::from_secs(options.max_idle));
+    let mut threads = Vec::new();
+    while let Some(request) = framing.read(&mut input)? {
+        if request.cancel {
+            server.cancel(request.request_id);
+            continue;
+        }
+        let running = server.enter(request.request_id);
+        let (server, output) = (Arc::clone(&server), Arc::clone(&output));
+        threads.retain(|thread: &std::thread::JoinHandle<()>| !thread.is_finished());
+        threads.push(std::thread::spawn(move || {
+            let id = request.request_id;
+            let outcome = server.perform(request, &running);
+            let was_cancelled = server.leave(id, &running);
+            let text = if was_cancelled { String::new() } else { String::from_utf8_lossy(&outcome.output).into_owned() };
+            let response = WorkResponse { exit_code: outcome.code, output: text, request_id: id, was_cancelled };
+            // A build system that is gone needs no answer; that shows where requests are read.
+            let _ = framing.write(&response, &mut *output.lock().unwrap_or_else(PoisonError::into_inner));
+        }));
+    }
+    server.end_all();
+    for thread in threads {
+        let _ = thread.join();
+    }
+    server.end_suspended();
+    Ok(())
+}
+
+/// Nobody may ever ask for the code: a build has been interrupted, or has failed elsewhere.
+fn end_when_idle(server: &Arc<Server>, after: Duration) {
+    let server = Arc::downgrade(server);
+    std::thread::spawn(move || {
+        while let Some(server) = server.upgrade() {
+            if server.idle_for() >= after {
+                server.end_suspended();
+            }
+            drop(server);
+            std::thread::sleep(Duration::from_secs(1).min(after.max(Duration::from_millis(50))));
+        }
+    });
+}

@@ -1,0 +1,80 @@
+//! A folder of the worker's own, for what must outlast an action's sandbox.
+
+use crate::scratch;
+use anyhow::{Context, Result};
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+const PREFIX: &str = "splitlink-worker-";
+const LOCK: &str = "lock";
+
+/// A folder that is removed with the worker; one whose worker was killed is removed by the next.
+#[derive(Debug)]
+pub struct Place {
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl Place {
+    /// Makes the folder in `parent`, after removing those whose workers are no more.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn within(parent: &Path) -> Result<Self> {
+        remove_left(parent);
+        // Locked before it gets the name by which others look for it.
+        let id = std::process::id();
+        let hidden = parent.join(format!(".{PREFIX}{id}"));
+        fs::create_dir_all(&hidden).with_context(|| scratch::cannot_write(&hidden))?;
+        let lock = File::create(hidden.join(LOCK)).with_context(|| scratch::cannot_write(&hidden))?;
+        lock.lock().with_context(|| format!("cannot lock `{}`", hidden.display()))?;
+        let dir = parent.join(format!("{PREFIX}{id}"));
+        let _ = fs::remove_dir_all(&dir);
+        fs::rename(&hidden, &dir).with_context(|| scratch::cannot_write(&dir))?;
+        Ok(Self { dir, _lock: lock })
+    }
+
+    /// A path in it, for a folder of the number `number`.
+    pub fn folder(&self, number: u64) -> PathBuf {
+        self.dir.join(number.to_string())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn remove_left(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
+            if !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_worker_left_is_removed() {
+        let parent = std::env::temp_dir().join(format!("splitlink-place-{}", std::process::id()));
+        let left = parent.join(format!("{PREFIX}left"));
+        fs::create_dir_all(&left).unwrap();
+        fs::write(left.join(LOCK), "").unwrap();
+        let place = Place::within(&parent).unwrap();
+        assert!(!left.exists());
+        // A second one leaves the first alone, though it is of the same process here.
+        remove_left(&parent);
+        assert!(place.dir.is_dir());
+        drop(place);
+        assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
+        fs::remove_dir_all(&parent).unwrap();
+    }
+}

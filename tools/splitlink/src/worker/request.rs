@@ -1,0 +1,338 @@
+//! What a worker does for one request.
+
+use super::channel::{Resume, Start};
+use super::job::{Ending, Job, Outcome, Progress};
+use super::place::Place;
+use super::protocol::{Input, WorkRequest};
+use super::suspended::{self, Entry, Identity, Suspended};
+use crate::action::Action;
+use crate::scratch::Scratch;
+use anyhow::Result;
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Options that one of the two actions of a library has for itself.
+const OWN_OPTIONS: &[&str] = &["--output", "--published-metadata"];
+
+/// A request that is being served.
+#[derive(Debug, Default)]
+pub struct Running {
+    state: Mutex<RunningState>,
+}
+
+#[derive(Debug, Default)]
+struct RunningState {
+    cancelled: bool,
+    ending: Option<Ending>,
+}
+
+impl Running {
+    /// Ends what runs for the request, now and later.
+    fn cancel(&self) {
+        let mut state = lock(&self.state);
+        state.cancelled = true;
+        if let Some(ending) = &state.ending {
+            ending.end();
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        lock(&self.state).cancelled
+    }
+
+    /// Lets `job` be ended with the request.
+    fn runs(&self, job: &Job) -> Result<()> {
+        let ending = job.ending()?;
+        let mut state = lock(&self.state);
+        if state.cancelled {
+            ending.end();
+        }
+        state.ending = Some(ending);
+        Ok(())
+    }
+
+    /// Whether the job outlives the request; it is then no longer ended with it.
+    fn outlived(&self) -> bool {
+        let mut state = lock(&self.state);
+        state.ending = None;
+        !state.cancelled
+    }
+}
+
+/// All that the requests of a worker share.
+#[derive(Debug)]
+pub struct Server {
+    program: String,
+    cwd: PathBuf,
+    suspended: Mutex<Suspended>,
+    running: Mutex<HashMap<i32, Arc<Running>>>,
+    places: Mutex<HashMap<PathBuf, Place>>,
+    count: AtomicU64,
+    last: Mutex<Instant>,
+}
+
+impl Server {
+    /// A server that runs `program` (splitlink) in the folder `cwd`, and suspends no more than the two limits say.
+    pub fn new(program: String, cwd: PathBuf, max_suspended: usize, max_memory: u64) -> Self {
+        Self {
+            program,
+            cwd,
+            suspended: Mutex::new(Suspended::new(max_suspended, max_memory)),
+            running: Mutex::default(),
+            places: Mutex::default(),
+            count: AtomicU64::new(0),
+            last: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Takes note of a request, so that it can be cancelled.
+    pub fn enter(&self, id: i32) -> Arc<Running> {
+        let running = Arc::<Running>::default();
+        lock(&self.running).insert(id, Arc::clone(&running));
+        running
+    }
+
+    /// Forgets a request, and says whether it was cancelled.
+    pub fn leave(&self, id: i32, running: &Arc<Running>) -> bool {
+        let mut all = lock(&self.running);
+        if all.get(&id).is_some_and(|known| Arc::ptr_eq(known, running)) {
+            all.remove(&id);
+        }
+        *lock(&self.last) = Instant::now();
+        running.is_cancelled()
+    }
+
+    /// Ends what runs for the request `id`; if it is answered already, nothing.
+    pub fn cancel(&self, id: i32) {
+        let running = lock(&self.running).get(&id).cloned();
+        if let Some(running) = running {
+            running.cancel();
+        }
+    }
+
+    /// Ends what runs for any request.
+    pub fn end_all(&self) {
+        let all: Vec<_> = lock(&self.running).values().cloned().collect();
+        for running in all {
+            running.cancel();
+        }
+    }
+
+    /// Ends all processes that stand still.
+    pub fn end_suspended(&self) {
+        let jobs = lock(&self.suspended).take_all();
+        for job in jobs {
+            job.end();
+        }
+    }
+
+    /// How long no request has been there.
+    pub fn idle_for(&self) -> Duration {
+        if lock(&self.running).is_empty() { lock(&self.last).elapsed() } else { Duration::ZERO }
+    }
+
+    /// Does what `request` asks for.
+    pub fn perform(&self, request: WorkRequest, running: &Running) -> Outcome {
+        let log = Log(request.verbosity > 0);
+        self.try_perform(request, running, log).unwrap_or_else(|error| {
+            let message = error.chain().map(ToString::to_string).collect::<Vec<_>>().join("\n  because ");
+            Outcome { code: 1, output: format!("error: {message}\n").into_bytes() }
+        })
+    }
+
+    fn try_perform(&self, request: WorkRequest, running: &Running, log: Log) -> Result<Outcome> {
+        let work = Work::new(request, &self.cwd)?;
+        match work.action.phase() {
+            "metadata" => self.metadata(work, running, log),
+            "codegen" => self.codegen(&work, running, log),
+            _ => self.run_whole(&work, running, log),
+        }
+    }
+
+    fn metadata(&self, work: Work, running: &Running, log: Log) -> Result<Outcome> {
+        let output = work.action.option("--output").unwrap_or_default().to_owned();
+        let old = lock(&self.suspended).take(&output);
+        if let Some(old) = old {
+            log.say(|| format!("{output}: ended, for the metadata is wanted again"));
+            old.job.end();
+        }
+        // A worker that is told no names of requests is one of several; which of them is asked for the code, nobody knows.
+        if !work.named || !lock(&self.suspended).allowed() {
+            return self.run_whole(&work, running, log);
+        }
+        let scratch = self.place(&work, &output)?;
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let start = Start {
+            options: work.action.options.clone(),
+            scratch: Some(scratch.clone()),
+            mark: Some(format!("splitlink: rustc stands still ({} {number})", std::process::id())),
+        };
+        let mut job = self.start(&work, &start, scratch, running, log)?;
+        let Progress::Suspended(process) = job.wait() else { return Ok(job.finish()) };
+        let metadata_output = job.take_output();
+        if !running.outlived() {
+            job.end();
+            return Ok(Outcome { code: 1, output: Vec::new() });
+        }
+        let (ticks, memory) = suspended::cost(process.pid);
+        log.say(|| format!("{output}: suspended with {} MB", memory >> 20));
+        let identity = work.into_identity();
+        let gone = lock(&self.suspended).add(output, Entry { identity, job, ticks, memory });
+        for (name, job) in gone {
+            log.say(|| format!("{name}: ended, for the limit is reached"));
+            job.end();
+        }
+        Ok(Outcome { code: 0, output: metadata_output })
+    }
+
+    fn codegen(&self, work: &Work, running: &Running, log: Log) -> Result<Outcome> {
+        let published = work.action.option("--published-metadata").unwrap_or_default();
+        let output = work.action.option("--output").unwrap_or_default();
+        let entry = lock(&self.suspended).take(published);
+        let Some(mut entry) = entry else {
+            log.say(|| format!("{published}: no process stands still"));
+            return self.run_whole(work, running, log);
+        };
+        if let Some(difference) = entry.identity.difference(&work.identity()) {
+            log.say(|| format!("{published}: ended, for {difference}"));
+            entry.job.end();
+            return self.run_whole(work, running, log);
+        }
+        running.runs(&entry.job)?;
+        let resume = Resume { output: work.cwd.join(output), published: work.cwd.join(published) };
+        if !entry.job.resume(&resume) {
+            log.say(|| format!("{published}: the process that stood still is no more"));
+            entry.job.end();
+            return self.run_whole(work, running, log);
+        }
+        log.say(|| format!("{published}: resumed"));
+        let outcome = entry.job.finish();
+        // What rustc reads last, native libraries, may be gone from the sandbox that it started in.
+        if outcome.code != 0 && work.sandboxed && !running.is_cancelled() {
+            log.say(|| format!("{published}: failed in its first sandbox"));
+            return self.run_whole(work, running, log);
+        }
+        Ok(outcome)
+    }
+
+    /// Does what would be done without a worker.
+    fn run_whole(&self, work: &Work, running: &Running, log: Log) -> Result<Outcome> {
+        let start = Start { options: work.action.options.clone(), scratch: None, mark: None };
+        let output = ["--output", "--plan"].iter().find_map(|name| work.action.option(name)).unwrap_or_default();
+        let scratch = Scratch::path_beside(&work.cwd.join(output));
+        Ok(self.start(work, &start, scratch, running, log)?.finish())
+    }
+
+    fn start(&self, work: &Work, start: &Start, scratch: PathBuf, running: &Running, log: Log) -> Result<Job> {
+        log.say(|| format!("{}: started for {}", work.action.option("--output").unwrap_or_default(), work.action.phase()));
+        let job = Job::start(&work.action, &self.program, &work.cwd, start, scratch)?;
+        running.runs(&job)?;
+        Ok(job)
+    }
+
+    /// A folder of the process's own, which neither another action nor the clearing of a sandbox takes away.
+    fn place(&self, work: &Work, output: &str) -> Result<PathBuf> {
+        let parent = match Path::new(output).components().next() {
+            // Most likely in the file system in which the output goes into its place.
+            Some(Component::Normal(first)) if !work.sandboxed && Path::new(output).components().nth(1).is_some() => self.cwd.join(first),
+            Some(Component::RootDir) => Path::new(output).parent().unwrap_or(&self.cwd).to_owned(),
+            _ => self.cwd.clone(),
+        };
+        let mut places = lock(&self.places);
+        if !places.contains_key(&parent) {
+            places.insert(parent.clone(), Place::within(&parent)?);
+        }
+        Ok(places[&parent].folder(self.count.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+/// A request, understood.
+struct Work {
+    action: Action,
+    cwd: PathBuf,
+    inputs: Vec<Input>,
+    named: bool,
+    sandboxed: bool,
+}
+
+impl Work {
+    fn new(request: WorkRequest, cwd: &Path) -> Result<Self> {
+        let action = Action::parse(&request.arguments)?;
+        let output = action.option("--output").unwrap_or_default();
+        let published = action.option("--published-metadata").unwrap_or_default();
+        let own = |path: &str| path == published || is_response_file_of(path, output);
+        let mut inputs: Vec<_> = request.inputs.into_iter().filter(|input| !own(&input.path)).collect();
+        inputs.sort();
+        let sandboxed = !request.sandbox_dir.is_empty();
+        Ok(Self { action, cwd: cwd.join(request.sandbox_dir), inputs, named: request.request_id != 0, sandboxed })
+    }
+
+    fn identity(&self) -> Identity {
+        let mut options = Vec::new();
+        let mut all = self.action.options.iter().skip(1);
+        while let Some(option) = all.next() {
+            if OWN_OPTIONS.contains(&option.as_str()) {
+                all.next();
+            } else {
+                options.push(option.clone());
+            }
+        }
+        Identity { options, env: self.action.env.clone(), command: self.action.command.clone(), inputs: self.inputs.clone() }
+    }
+
+    fn into_identity(self) -> Identity {
+        let identity = self.identity();
+        Identity { inputs: self.inputs, ..identity }
+    }
+}
+
+/// Whether a build system calls the response file of the action that writes `output` so.
+fn is_response_file_of(path: &str, output: &str) -> bool {
+    let number = path.strip_prefix(output).and_then(|rest| rest.strip_prefix('-')?.strip_suffix(".params"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Writes to the worker's log, standard error, if the request wants it.
+#[derive(Clone, Copy)]
+struct Log(bool);
+
+impl Log {
+    fn say(self, what: impl FnOnce() -> String) {
+        if self.0 {
+            eprintln!("splitlink worker: {}", what());
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(lines: &[&str], inputs: &[&str]) -> Work {
+        let request = WorkRequest {
+            arguments: lines.iter().map(|&line| line.to_owned()).collect(),
+            inputs: inputs.iter().map(|&path| Input { path: path.to_owned(), digest: b"1".to_vec() }).collect(),
+            request_id: 1,
+            ..WorkRequest::default()
+        };
+        Work::new(request, Path::new("/w")).unwrap()
+    }
+
+    #[test]
+    fn two_actions_of_a_library_have_one_identity() {
+        let metadata = work(&["metadata", "--output", "o/a.rmeta", "--lto", "--", "rustc"], &["b", "o/a.rmeta-0.params", "a"]);
+        let lines = ["codegen", "--output", "o/a.rlib", "--published-metadata", "o/a.rmeta", "--lto", "--", "rustc"];
+        let codegen = work(&lines, &["a", "o/a.rlib-12.params", "o/a.rmeta", "b"]);
+        assert_eq!(metadata.identity(), codegen.identity());
+        assert_eq!(metadata.identity().options, ["--lto"]);
+        let other = work(&lines, &["a", "b", "o/a.rlib-x.params"]);
+        assert!(metadata.identity().difference(&other.identity()).is_some());
+    }
+}
