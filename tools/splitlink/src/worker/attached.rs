@@ -4,7 +4,7 @@
 use super::channel::{self, Resume, Resumed, Start, Suspended};
 use crate::command::ChildFailed;
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io::{BufReader, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -75,7 +75,7 @@ impl Worker {
     ///
     /// # Errors
     /// If the metadata cannot be published, or nobody wants the code.
-    pub fn suspend(&self, rustc: &mut Child, json: bool, publish: impl FnOnce() -> Result<()>) -> Result<Resume> {
+    pub fn suspend(&self, rustc: &Child, json: bool, publish: impl FnOnce() -> Result<()>) -> Result<Resume> {
         let group = self.group.load(Ordering::SeqCst);
         // It may have ended already: a short crate.
         signal(group, Signal::STOP);
@@ -85,8 +85,7 @@ impl Worker {
         let _ = writeln!(std::io::stderr(), "{mark}");
         self.still.store(true, Ordering::SeqCst);
         let resume = channel::send(&Suspended { pid: group }, &self.channel).ok().and_then(|()| self.resumed.recv().ok());
-        let mut killed = || has_ended(rustc.id()) && rustc.wait().is_ok_and(|status| status.code().is_none());
-        let Some(resume) = resume.filter(|_| !killed()) else {
+        let Some(resume) = resume.filter(|_| !was_killed(rustc)) else {
             signal(group, Signal::KILL);
             return Err(ChildFailed { code: 1 }.into());
         };
@@ -104,8 +103,11 @@ fn signal(group: i32, signal: Signal) {
     }
 }
 
-/// Whether a process of our own has ended, though perhaps not all of its threads, which is when it could be waited for.
-fn has_ended(id: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+/// Whether rustc was killed while it stood still. One that is being killed is for a while neither still nor ended, so this waits for
+/// either.
+fn was_killed(rustc: &Child) -> bool {
+    let id = i32::try_from(rustc.id()).ok().and_then(Pid::from_raw);
+    let options = WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
+    let status = id.and_then(|id| waitid(WaitId::Pid(id), options).ok().flatten());
+    status.is_none_or(|status| status.killed() || status.dumped())
 }
