@@ -150,3 +150,17 @@ fn phases_at_the_same_time() -> Outcome {
     assert_eq!(sources, ["app.rs", "dep.rs", "library.rs", "out"], "files were left in the working folder");
     Ok(())
 }
+
+#[test]
+fn bitcode_is_embedded_only_where_somebody_wants_it() -> Outcome {
+    for (flags, embedded) in [("", false), ("-Cembed-bitcode=yes", true), ("-Cembed-bitcode=no", false), ("-Clto=fat", true)] {
+        let project = Project::new(&format!("embedded{}", flags.replace(['=', '-'], "_")))?;
+        let args = [project.library("dep"), words(flags)].concat();
+        good(&project.compile("metadata --output out/libdep-1.rmeta", &args)?)?;
+        good(&project.compile("codegen --output out/libdep-1.rlib --published-metadata out/libdep-1.rmeta", &args)?)?;
+        let rlib = project.read("out/libdep-1.rlib")?;
+        let found = rlib.windows(8).any(|bytes| bytes == b".llvmbc\0");
+        assert_eq!(found, embedded, "with `{flags}`");
+    }
+    Ok(())
+}

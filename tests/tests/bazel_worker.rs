@@ -23,6 +23,8 @@ const SANDBOXES: &str = "--experimental_worker_multiplex_sandboxing";
 
 const WORKER: &str = "--//rules/bazel:worker";
 
+const NO_WORKER: &str = "--//rules/bazel:worker=false";
+
 /// What a library's metadata is called, among all that is built.
 fn is_metadata(name: &str) -> bool {
     name.ends_with(".rmeta") && name.contains(".splitlink/")
@@ -141,7 +143,7 @@ fn with_and_without_workers() -> Result<()> {
     let (clone, calls) = (&watched.clone, || watched.attached());
 
     watched.clean()?;
-    let plain = clone.build(&[], TARGETS)?;
+    let plain = clone.build(&[NO_WORKER], TARGETS)?;
     ensure!(calls() == 0, "there was a worker that nobody wanted");
     let libraries = plain.keys().filter(|name| is_metadata(name)).count();
     let no_links = plain.keys().filter(|name| name.ends_with("/plan.json")).count();
@@ -243,7 +245,7 @@ fn a_changed_source(watched: &Watched) -> Result<()> {
     fs::write(&source, format!("{old}\n/// More.\npub fn more() {{}}\n"))?;
     let changed = watched.clone.build(&[WORKER], TARGETS)?;
     watched.clean()?;
-    same(&watched.clone.build(&[], TARGETS)?, &changed, "after a change")?;
+    same(&watched.clone.build(&[NO_WORKER], TARGETS)?, &changed, "after a change")?;
     fs::write(&source, old)?;
     Ok(())
 }

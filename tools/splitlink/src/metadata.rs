@@ -29,7 +29,7 @@ pub struct Dependencies {
     #[arg(long = "proc-macro", value_name = "SO")]
     pub proc_macros: Vec<PathBuf>,
     /// Compile to LLVM bitcode in place of machine code, which `link-only --lto` needs; the same for a crate and all below it.
-    /// [default: compile to machine code]
+    /// [default: compile to machine code, and embed no bitcode in it unless the command says so]
     #[arg(long)]
     pub lto: bool,
     /// Compile at this opt-level in place of the command's first `-Copt-level`; a later one, which is somebody's own, counts as ever.
@@ -46,6 +46,9 @@ impl Dependencies {
     pub fn put_before(&self, args: &mut RustcArgs, scratch: &Scratch, form: Form) -> Result<DependencyFolder> {
         if self.lto {
             args.push("codegen", "linker-plugin-lto");
+        } else if args.codegen("lto").is_none() {
+            // No LTO reads it. First, so that somebody's own choice counts, and only where rustc takes it: not with its own LTO.
+            args.push_front("codegen", "embed-bitcode=no");
         }
         if let Some(level) = &self.opt_level {
             args.set_opt_level(level);
