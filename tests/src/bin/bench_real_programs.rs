@@ -2,8 +2,7 @@
 //!
 //! Cargo, rules_rust, rules_rust with pipelining, splitlink and splitlink with its worker build the same sources in turn. What Bazel has to do but once on a
 //! machine is done before the clock starts: repositories, the splitlink tool, loading and analysis. Every crate of the program is then
-//! compiled, host crates and build scripts included, because each build gives rustc a `-Cmetadata` of its own; so is rules_rust's
-//! process wrapper, by which its builds and splitlink's are a second or two slower than they are for users.
+//! compiled, host crates and build scripts included, because each build gives rustc a `-Cmetadata` of its own; tools are not.
 
 use std::fs;
 use std::path::Path;
@@ -129,15 +128,13 @@ impl Bench {
     }
 
     fn bazel(&self, rules: Rules, contestant: &Contestant) -> Result<Taken> {
-        let token = format!("round{}", unique());
+        self.workspace.begin_round(&unique().to_string())?;
         let flags = [
             format!("--compilation_mode={}", self.bazel_mode()),
             // As Cargo: build scripts and proc macros are not optimised.
             "--host_compilation_mode=fastbuild".to_owned(),
             format!("--@rules_rust//rust/settings:pipelined_compilation={}", contestant.pipelined),
             format!("--@splitlink//rules/bazel:worker={}", contestant.worker),
-            format!("--@rules_rust//rust/settings:extra_rustc_flag=-Cmetadata={token}"),
-            format!("--@rules_rust//rust/settings:extra_exec_rustc_flag=-Cmetadata={token}"),
             "--color=no".to_owned(),
             "--noshow_progress".to_owned(),
         ];

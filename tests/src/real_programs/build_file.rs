@@ -1,10 +1,11 @@
 //! The BUILD file of a program itself: cargo-bazel writes those of its dependencies only.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::{NO_GIT_DIR, Program, Rules, command::run_quietly, workspace::write_changed};
@@ -16,6 +17,26 @@ struct Dependencies {
     proc_macros: Vec<String>,
     /// Label to the name that the sources use, where it is not the crate's own.
     aliases: BTreeMap<String, String>,
+}
+
+/// The workspace's file with the constant `ROUND`, a flag that every crate of every program is compiled with, build scripts included. A benchmark
+/// changes it to have all of them compiled again, and nothing else: no tool of rules_rust's.
+pub const ROUND_FILE: &str = "round.bzl";
+
+const LOAD_ROUND: &str = "load(\"//:round.bzl\", \"ROUND\")\n";
+
+/// Has the crates that cargo-bazel has vendored compiled with `ROUND`, too.
+pub fn add_round(vendored: &Path) -> Result<()> {
+    for entry in fs::read_dir(vendored).with_context(|| format!("cannot list {}", vendored.display()))? {
+        let path = entry?.path().join("BUILD.bazel");
+        if path.exists() {
+            let text = fs::read_to_string(&path)?;
+            let flag = "\"--cap-lints=allow\",";
+            ensure!(text.contains(flag), "{} has no {flag}: cargo-bazel writes other BUILD files now", path.display());
+            fs::write(&path, format!("{LOAD_ROUND}{}", text.replace(flag, &format!("{flag} ROUND,"))))?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes `<workspace>/<package>/BUILD.bazel`.
@@ -42,7 +63,7 @@ fn render(metadata: &Value, program: &Program) -> Result<String> {
     let edition = quote(&package["edition"]);
     let features = &node["features"];
 
-    let mut text = String::from("load(\"@rules_rust//cargo:defs.bzl\", \"cargo_build_script\")\n");
+    let mut text = format!("{LOAD_ROUND}load(\"@rules_rust//cargo:defs.bzl\", \"cargo_build_script\")\n");
     for rules in Rules::ALL {
         text += &format!("load({:?}, {} = \"rust_binary\")\n", rules.bzl(), rules.rule());
     }
@@ -64,6 +85,7 @@ cargo_build_script(
     data = glob([\"**\"]),
     edition = {edition},
     proc_macro_deps = {proc_macros:?},
+    rustc_flags = [ROUND],
     version = {version:?},
     deps = {crates:?},
 )
@@ -89,6 +111,7 @@ cargo_build_script(
     edition = {edition},
     proc_macro_deps = {proc_macros:?},
     rustc_env = {env},
+    rustc_flags = [ROUND],
     version = {version:?},
     visibility = [\"//visibility:public\"],
     deps = {crates:?},

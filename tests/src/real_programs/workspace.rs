@@ -50,7 +50,7 @@ impl Workspace {
         let workspace = Workspace { root: cache.join(name) };
 
         let stamp = workspace.root.join("vendored");
-        let wanted = format!("{programs:?} cargo-bazel {}\n", cargo_bazel::VERSION);
+        let wanted = format!("{programs:?} cargo-bazel {}, {}\n", cargo_bazel::VERSION, build_file::ROUND_FILE);
         if fs::read_to_string(&stamp).unwrap_or_default() != wanted {
             if workspace.root.exists() {
                 fs::remove_dir_all(&workspace.root)?;
@@ -62,6 +62,7 @@ impl Workspace {
             for program in programs {
                 eprintln!("real programs: vendoring the dependencies of {}", program.package);
                 cargo_bazel::vendor(&cargo_bazel, &workspace.root, program)?;
+                build_file::add_round(&workspace.root.join(program.package).join("vendor"))?;
             }
             fs::write(&stamp, wanted)?;
         }
@@ -69,7 +70,13 @@ impl Workspace {
             build_file::write(&workspace.root, program)?;
         }
         workspace.write_module(tool)?;
+        workspace.begin_round("0")?;
         Ok(workspace)
+    }
+
+    /// Has the next build compile every crate of the programs, unless one of the same name has: what only Bazel and rules_rust bring stays.
+    pub fn begin_round(&self, name: &str) -> Result<()> {
+        write_changed(&self.root.join(build_file::ROUND_FILE), &format!("ROUND = \"-Cmetadata=round-{name}\"\n"))
     }
 
     fn write_module(&self, tool: Tool<'_>) -> Result<()> {
