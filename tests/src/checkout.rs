@@ -67,11 +67,26 @@ impl Checkout {
         flags.iter().chain(&always).map(|&flag| flag.to_owned()).collect()
     }
 
+    /// The Bazel command `name`, `build` or one like it, for `targets` with `flags`.
+    pub fn command(&self, name: &str, flags: &[&str], targets: &[&str]) -> Command {
+        let mut command = self.bazel();
+        command.arg(name).args(Self::flags(flags)).arg("--").args(targets);
+        command
+    }
+
     /// A Bazel command that builds `targets` with `flags`.
     pub fn build_command(&self, flags: &[&str], targets: &[&str]) -> Command {
-        let mut command = self.bazel();
-        command.arg("build").args(Self::flags(flags)).arg("--").args(targets);
-        command
+        self.command("build", flags, targets)
+    }
+
+    /// The folder into which Bazel builds with `flags`.
+    ///
+    /// # Errors
+    /// If Bazel does not say.
+    pub fn bin(&self, flags: &[&str]) -> Result<PathBuf> {
+        let info = self.bazel().args(["info", "bazel-bin"]).args(Self::flags(flags)).output()?;
+        ensure!(info.status.success(), "bazel info failed in {}:\n{}", self.root.display(), String::from_utf8_lossy(&info.stderr));
+        Ok(PathBuf::from(String::from_utf8(info.stdout)?.trim()))
     }
 
     /// Builds the targets and returns what the split's actions wrote: file name below the output folder → contents.
@@ -89,8 +104,7 @@ impl Checkout {
     /// # Errors
     /// If Bazel does not say where, or it cannot be read.
     pub fn written(&self, flags: &[&str]) -> Result<BTreeMap<String, Vec<u8>>> {
-        let info = self.bazel().args(["info", "bazel-bin"]).args(Self::flags(flags)).output()?;
-        let bin = PathBuf::from(String::from_utf8(info.stdout)?.trim());
+        let bin = self.bin(flags)?;
         let mut files = BTreeMap::new();
         for folder in ["examples", "tests"] {
             collect(&bin.join(folder), &bin, &mut files)?;
