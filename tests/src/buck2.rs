@@ -54,7 +54,7 @@ impl Project {
         let Some(program) = program() else { return Ok(None) };
         let project = Self { program, root: empty_folder(name)? };
         copy(&repository().join("tests/buck2_workspace"), &project.root)?;
-        for part in ["rules/buck2", "examples"] {
+        for part in ["rules/buck2", "rules/common", "examples"] {
             copy(&repository().join(part), &project.root.join("splitlink").join(part))?;
         }
         fs::copy(tools::splitlink(), project.tool())?;
@@ -114,6 +114,36 @@ impl Project {
             bail!("{target} has not one file: {printed}");
         }
         Ok(self.root.join(file))
+    }
+
+    /// The tests that match `pattern`.
+    ///
+    /// # Errors
+    /// If Buck2 does not say.
+    pub fn tests(&self, pattern: &str) -> Result<BTreeSet<String>> {
+        let listed = self.buck2(&["uquery", &format!("kind('_test$', {pattern})")])?;
+        Ok(listed.lines().map(str::to_owned).collect())
+    }
+
+    /// Runs the tests that match `pattern`, all of which have to pass, and returns those that did.
+    ///
+    /// # Errors
+    /// With all that Buck2 says, if a test fails or cannot be built.
+    pub fn passed(&self, pattern: &str, flags: &[&str]) -> Result<BTreeSet<String>> {
+        let output = succeed(&mut self.command(&[&["test", pattern], flags].concat()))?;
+        let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        let tests = text.lines().filter_map(|line| line.split_once("Pass: ")?.1.split(' ').next());
+        Ok(tests.map(str::to_owned).collect())
+    }
+
+    /// Builds the sub-target `name` of a target, a file of JSON, and reads it.
+    ///
+    /// # Errors
+    /// If it cannot be built, or is no JSON.
+    pub fn json(&self, target: &str, name: &str) -> Result<Value> {
+        let file = self.build(&format!("{target}[{name}]"))?;
+        let text = fs::read_to_string(&file)?;
+        serde_json::from_str(&text).with_context(|| format!("{}: {text}", file.display()))
     }
 
     /// The actions that the last command ran.

@@ -1,34 +1,24 @@
 //! With a real Buck2: the examples, what each action waits for, static and dynamic linking, and what there is to look at.
 
 use splitlink_tests::buck2::Project;
-use splitlink_tests::rustc_fixture::tools::{Failure, splitlink, succeed};
-use std::collections::BTreeSet;
+use splitlink_tests::rustc_fixture::tools::{Failure, splitlink};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 const EXAMPLES: &str = "splitlink//examples/...";
 const HELLO: &str = "splitlink//examples/hello:hello";
 
-/// Runs the examples' tests and says which passed.
-fn passed(project: &Project, flags: &[&str]) -> Result<BTreeSet<String>, Failure> {
-    let output = succeed(&mut project.command(&[&["test", EXAMPLES], flags].concat()))?;
-    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    let tests = text.lines().filter_map(|line| line.split_once("Pass: ")?.1.split(' ').next());
-    Ok(tests.map(str::to_owned).collect())
-}
-
 #[test]
 fn examples_static_and_dynamic() -> Result<(), Failure> {
     let Some(project) = Project::new("examples")? else { return Ok(()) };
-    let asked = project.buck2(&["uquery", &format!("kind('_test$', {EXAMPLES})")])?;
-    let all: BTreeSet<String> = asked.lines().map(str::to_owned).collect();
+    let all = project.tests(EXAMPLES)?;
     assert!(all.len() >= 10, "{all:?}");
     project.buck2(&["build", EXAMPLES])?;
-    assert_eq!(passed(&project, &[])?, all);
+    assert_eq!(project.passed(EXAMPLES, &[])?, all);
     let categories = project.categories()?;
     assert!(categories.is_empty(), "the tests have built what building everything has not: {categories:?}");
 
-    assert_eq!(passed(&project, &["-c", "splitlink.linkage=dynamic"])?, all);
+    assert_eq!(project.passed(EXAMPLES, &["-c", "splitlink.linkage=dynamic"])?, all);
     let compiled: Vec<_> =
         project.ran()?.into_iter().filter(|ran| ran.action.contains("rustc") || ran.action.contains("no_link")).collect();
     // It has the program that it runs among its inputs when it is compiled, by its own wish.

@@ -1,5 +1,6 @@
 """Macros that declare a rules_rust target and, over it, the target that builds it through the split."""
 
+load("//rules/common:lto_flag.bzl", "take_lto_flag")
 load(":crate_root.bzl", "find_crate_root")
 load(":names.bzl", "INNER_SUFFIX", "crate_name")
 
@@ -44,51 +45,6 @@ def prefer_dynamic_value(value):
         The value of the rules' attribute.
     """
     return {None: -1, False: 0, True: 1}.get(value, value) if type(value) in ("NoneType", "bool") else value
-
-# How rustc spells the values of `-Clto`.
-_LTO_FLAGS = {
-    "": "fat",
-    "fat": "fat",
-    "n": "off",
-    "no": "off",
-    "off": "off",
-    "on": "fat",
-    "thin": "thin",
-    "y": "fat",
-    "yes": "fat",
-}
-
-def take_lto_flag(name, attributes):
-    """Makes the attribute `lto` of `-Clto` in `rustc_flags`, which rustc itself must not see: it would optimise while it compiles.
-
-    Args:
-        name: The target's name.
-        attributes: The user's attributes (dict).
-
-    Returns:
-        The attributes as they are to be used.
-    """
-    attributes = dict(attributes)
-    flags = attributes.get("rustc_flags")
-    if type(flags) != "list":
-        return attributes
-    kept = []
-    for flag in flags:
-        apart = bool(kept) and kept[-1] in ("-C", "--codegen")
-        option, _, value = flag.removeprefix("-C").removeprefix("--codegen=").partition("=")
-        if option != "lto" or not (apart or flag.startswith("-")):
-            kept.append(flag)
-            continue
-        if apart:
-            kept.pop()
-        if value not in _LTO_FLAGS:
-            fail("{}: `{}` in rustc_flags is no value that rustc takes; it takes {}".format(name, flag, ", ".join(sorted(_LTO_FLAGS))))
-        asked = attributes.get("lto")
-        if asked and asked != _LTO_FLAGS[value]:
-            fail("{}: lto = \"{}\" contradicts `{}` in rustc_flags; leave one of them out".format(name, asked, flag))
-        attributes["lto"] = _LTO_FLAGS[value]
-    attributes["rustc_flags"] = kept
-    return attributes
 
 def declare_pair(rules_rust_rule, split_rule, name, crate_type, attributes, published = {}, coverage = True):
     """Declares a target twice: by rules_rust's rule, which nobody builds, and by ours, which builds it through the split.

@@ -6,9 +6,10 @@ load(
     _rules_rust_rust_shared_library = "rust_shared_library",
     _rules_rust_rust_static_library = "rust_static_library",
 )
+load("//rules/common:lto_flag.bzl", "take_lto_flag")
 load(":artifact_group.bzl", "artifact_group")
 load(":link_together.bzl", "link_together")
-load(":macros.bzl", "declare_pair", "prefer_dynamic_value", "take_lto_flag")
+load(":macros.bzl", "declare_pair", "prefer_dynamic_value")
 load(":names.bzl", "CRATE_TYPES_TAG_PREFIX", "INNER_SUFFIX", "crate_name")
 load(":split_rules.bzl", "split_binary", "split_library")
 

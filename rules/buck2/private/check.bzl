@@ -1,10 +1,6 @@
 """What the prelude's rules offer of a crate besides its artifact: messages, documentation, expanded source."""
 
-load("@prelude//os_lookup:defs.bzl", "OsLookup")
-load("@prelude//rust:build.bzl", "generate_rustdoc", "rust_compile")
-load("@prelude//rust:build_params.bzl", "Emit", "LinkageLang", "RuleType", "build_params")
-load("@prelude//rust:link_info.bzl", "DEFAULT_STATIC_LIB_OUTPUT_STYLE", "DEFAULT_STATIC_LINK_STRATEGY")
-load("@prelude//rust:outputs.bzl", "RustcExtraOutputsInfo", "output_as_diag_subtargets")
+load(":prelude.bzl", "DEFAULT_STATIC_LIB_OUTPUT_STYLE", "DEFAULT_STATIC_LINK_STRATEGY", "Emit", "LinkageLang", "OsLookup", "RuleType", "RustcExtraOutputsInfo", "build_params", "generate_rustdoc", "output_as_diag_subtargets", "rust_compile")
 
 def check(ctx: AnalysisContext, compile_ctx, default_roots: list[str], flags: list[typing.Any], is_program: bool) -> struct:
     """Declares the prelude's own actions that link nothing.

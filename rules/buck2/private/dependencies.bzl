@@ -1,9 +1,6 @@
 """The Rust crates below one that is linked."""
 
-load("@prelude//rust:build_params.bzl", "MetadataKind")
-load("@prelude//rust:crate_name.bzl", "CrateName")
-load("@prelude//rust:extern.bzl", "extern_arg")
-load("@prelude//rust:link_info.bzl", "RustLinkInfo", "TransitiveDeps", "get_available_proc_macros", "normalize_crate", "resolve_rust_deps", "strategy_info")
+load(":prelude.bzl", "CrateName", "MetadataKind", "RustLinkInfo", "TransitiveDeps", "extern_arg", "get_available_proc_macros", "normalize_crate", "resolve_rust_deps", "strategy_info")
 
 def find_dependencies(ctx: AnalysisContext, compile_ctx, link_strategy) -> struct:
     """Gathers the Rust crates that a target depends on.

@@ -1,8 +1,7 @@
 """The Rust dylibs that a target may be linked with, and where it finds them when it runs."""
 
-load("@prelude//linking:link_info.bzl", "LinkedObject")
-load("@prelude//linking:shared_libraries.bzl", "create_shlib")
 load(":attributes.bzl", "is_linkage_dynamic")
+load(":prelude.bzl", "LinkedObject", "create_shlib")
 load(":providers.bzl", "DylibInfo", "SplitlinkToolchainInfo")
 
 def find_dylibs(ctx: AnalysisContext, directory: str) -> struct | None:
@@ -32,17 +31,17 @@ def find_dylibs(ctx: AnalysisContext, directory: str) -> struct | None:
         directories = [links, split.std_directory],
     )
 
-def link_arguments(dylibs: struct | None, crate_type: str) -> cmd_args:
+def link_arguments(dylibs: struct | None, crate_types: list[str]) -> cmd_args:
     """Says to link-only what it may link with dynamically.
 
     Args:
         dylibs: What `find_dylibs` returned.
-        crate_type: What is linked.
+        crate_types: What is linked.
 
     Returns:
         Arguments.
     """
-    if not dylibs or crate_type == "staticlib":
+    if not dylibs or crate_types == ["staticlib"]:
         return cmd_args()
     return cmd_args(
         "--prefer-dynamic",
@@ -50,7 +49,7 @@ def link_arguments(dylibs: struct | None, crate_type: str) -> cmd_args:
         [cmd_args(made.dylib, format = "--dylib={}", hidden = made.manifest) for made in dylibs.dylibs.values()],
         cmd_args(dylibs.directories, format = "--dylib-dir={}", ignore_artifacts = True),
         # A C or C++ program has all its shared libraries in one folder of its own.
-        "--dylib-dir=$ORIGIN" if crate_type in ("cdylib", "dylib") else [],
+        "--dylib-dir=$ORIGIN" if "cdylib" in crate_types or "dylib" in crate_types else [],
     )
 
 def shared_libraries(ctx: AnalysisContext, dylibs: struct | None) -> list:

@@ -1,14 +1,7 @@
 """Programs and tests."""
 
-load("@prelude//:resources.bzl", "create_resource_db", "gather_resources")
-load("@prelude//cxx:cxx_library_utility.bzl", "cxx_attr_deps")
-load("@prelude//linking:link_info.bzl", "LinkStrategy")
-load("@prelude//rust:context.bzl", "compile_context")
-load("@prelude//rust:link_info.bzl", "attr_simple_crate_for_filenames")
-load("@prelude//rust:resources.bzl", "rust_attr_resources")
-load("@prelude//rust/rust-analyzer:provider.bzl", "rust_analyzer_provider")
-load("@prelude//utils:utils.bzl", "flatten_dict")
 load(":check.bzl", "check")
+load(":prelude.bzl", "LinkStrategy", "attr_simple_crate_for_filenames", "compile_context", "create_resource_db", "cxx_attr_deps", "flatten_dict", "gather_resources", "rust_analyzer_provider", "rust_attr_resources")
 load(":split.bzl", "check_toolchain", "link_strategy_of", "split")
 
 def _resources(ctx: AnalysisContext, output: Artifact) -> list[typing.Any]:
@@ -43,17 +36,17 @@ def executable(ctx: AnalysisContext, default_roots: list[str], flags: list[typin
     link_strategy = link_strategy_of(ctx, compile_ctx)
     flags = compile_ctx.toolchain_info.rustc_binary_flags + flags
     checked = check(ctx, compile_ctx, default_roots, flags, is_program = True)
+    output = ctx.actions.declare_output(attr_simple_crate_for_filenames(ctx))
     made = split(
         ctx,
         compile_ctx,
-        outputs = {"bin": ctx.actions.declare_output(attr_simple_crate_for_filenames(ctx))},
+        outputs = {"bin": output},
         directory = ctx.label.name + ".splitlink",
         default_roots = default_roots,
         link_strategy = link_strategy,
         relocation_model = "static" if link_strategy == LinkStrategy("static") else "pie",
         flags = flags,
     )
-    output = made.links["bin"].output
     runtime_files = made.runtime_files + _resources(ctx, output)
     providers = [
         DefaultInfo(

@@ -1,15 +1,7 @@
 """Rust libraries for C and C++."""
 
-load("@prelude//:resources.bzl", "ResourceInfo", "gather_resources")
-load("@prelude//cxx:linker.bzl", "get_shared_library_name_linker_flags")
-load("@prelude//linking:link_groups.bzl", "merge_link_group_lib_info")
-load("@prelude//linking:link_info.bzl", "Archive", "ArchiveLinkable", "LibOutputStyle", "LinkInfo", "LinkInfos", "LinkedObject", "MergedLinkInfo", "SharedLibLinkable", "create_merged_link_info")
-load("@prelude//linking:linkable_graph.bzl", "create_linkable_graph", "create_linkable_graph_node", "create_linkable_node")
-load("@prelude//linking:shared_libraries.bzl", "SharedLibraries", "create_shlib_from_ctx", "merge_shared_libraries")
-load("@prelude//linking:types.bzl", "Linkage")
-load("@prelude//rust:link_info.bzl", "attr_simple_crate_for_filenames", "dfs_dedupe_by_label", "inherited_exported_link_deps", "inherited_link_group_lib_infos", "inherited_linkable_graphs", "inherited_merged_link_infos", "inherited_shared_libs", "resolve_deps")
-load("@prelude//rust:resources.bzl", "rust_attr_resources")
 load(":dylibs.bzl", "shared_libraries")
+load(":prelude.bzl", "Archive", "ArchiveLinkable", "LibOutputStyle", "LinkInfo", "LinkInfos", "Linkage", "LinkedObject", "MergedLinkInfo", "ResourceInfo", "SharedLibLinkable", "SharedLibraries", "attr_simple_crate_for_filenames", "create_linkable_graph", "create_linkable_graph_node", "create_linkable_node", "create_merged_link_info", "create_shlib_from_ctx", "dfs_dedupe_by_label", "gather_resources", "get_shared_library_name_linker_flags", "inherited_exported_link_deps", "inherited_link_group_lib_infos", "inherited_linkable_graphs", "inherited_merged_link_infos", "inherited_shared_libs", "merge_link_group_lib_info", "merge_shared_libraries", "resolve_deps", "rust_attr_resources")
 
 def library_file_name(ctx: AnalysisContext, compile_ctx, crate_type: str) -> str:
     """Says what a library's file is called.
@@ -36,11 +28,14 @@ def library_flags(compile_ctx) -> list[str]:
     linker_type = compile_ctx.cxx_toolchain_info.linker_info.type
     return ["-Clink-arg=" + flag for flag in get_shared_library_name_linker_flags(linker_type, compile_ctx.soname)]
 
-def _link_infos(ctx: AnalysisContext, compile_ctx, crate_type: str, output: Artifact) -> dict[LibOutputStyle, LinkInfos]:
+def _link_infos(ctx: AnalysisContext, compile_ctx, crate_type: str, output: Artifact, dylibs: struct | None) -> dict[LibOutputStyle, LinkInfos]:
+    # A linker looks for the shared libraries of a shared library, to see that nothing is missing.
+    needed = dylibs.directories if dylibs and crate_type != "staticlib" else []
+
     def with_flags(linkable) -> LinkInfos:
         return LinkInfos(default = LinkInfo(
             linkables = [linkable],
-            pre_flags = ctx.attrs.exported_linker_flags,
+            pre_flags = ctx.attrs.exported_linker_flags + [cmd_args(directory, format = "-Wl,-rpath-link,{}") for directory in needed],
             post_flags = ctx.attrs.exported_post_linker_flags,
         ))
 
@@ -67,7 +62,7 @@ def library_providers(ctx: AnalysisContext, compile_ctx, crate_type: str, output
         What the prelude's rules for C and C++ ask of a dependency.
     """
     linkage = Linkage("static" if crate_type == "staticlib" else "shared")
-    link_infos = _link_infos(ctx, compile_ctx, crate_type, output)
+    link_infos = _link_infos(ctx, compile_ctx, crate_type, output, dylibs)
     exported = dfs_dedupe_by_label(inherited_exported_link_deps(ctx, compile_ctx.dep_ctx))
     graphs = dfs_dedupe_by_label(inherited_linkable_graphs(ctx, compile_ctx.dep_ctx))
     shared_libs = SharedLibraries(

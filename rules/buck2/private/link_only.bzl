@@ -1,7 +1,7 @@
 """The action that links a crate from its plan, its modules and the compiled crates."""
 
-load("@prelude//utils:argfile.bzl", "at_argfile")
 load(":dylibs.bzl", "link_arguments")
+load(":prelude.bzl", "at_argfile")
 load(":providers.bzl", "SplitlinkToolchainInfo")
 
 def declare_link_only(
@@ -11,10 +11,9 @@ def declare_link_only(
         dependencies: struct,
         native: struct,
         dylibs: struct | None,
-        crate_type: str,
-        output: Artifact,
+        outputs: dict[str, Artifact],
         directory: str) -> struct:
-    """Declares the action that links a crate.
+    """Declares the action that links a crate, as one crate type or several.
 
     Args:
         ctx: The rule's context.
@@ -23,18 +22,17 @@ def declare_link_only(
         dependencies: The Rust crates below it.
         native: The native libraries below it.
         dylibs: What it may be linked with dynamically.
-        crate_type: What it is.
-        output: The artifact to write.
+        outputs: The artifacts to write, by crate type.
         directory: The folder for the action's other outputs.
 
     Returns:
-        A struct of `output`, `report` and `manifest` (Artifact; the last None if it is no dylib).
+        A struct of `report` and `manifest` (Artifact; the latter None if none is a dylib).
     """
     split = ctx.attrs._rust_toolchain[SplitlinkToolchainInfo]
     report = ctx.actions.declare_output(directory + "/report.json")
 
     # The tool writes it beside the dylib, and looks for it there.
-    manifest = ctx.actions.declare_output(output.short_path + ".manifest.json") if crate_type == "dylib" else None
+    manifest = ctx.actions.declare_output(outputs["dylib"].short_path + ".manifest.json") if "dylib" in outputs else None
     args = cmd_args(
         cmd_args(compiled.plan, format = "--plan={}"),
         cmd_args(compiled.modules, format = "--modules={}"),
@@ -42,14 +40,14 @@ def declare_link_only(
         cmd_args(split.sysroot, format = "--sysroot={}"),
         "--lto=" + split.lto if split.lto != "off" else [],
         cmd_args(split.lto_engine, format = "--lto-engine={}") if split.lto == "fat" else [],
-        link_arguments(dylibs, crate_type),
+        link_arguments(dylibs, outputs.keys()),
         cmd_args(report.as_output(), format = "--report={}"),
-        cmd_args(output.as_output(), format = "--output=" + crate_type + "={}"),
+        [cmd_args(output.as_output(), format = "--output=" + crate_type + "={}") for crate_type, output in outputs.items()],
         hidden = [native.inputs, compile_ctx.linker_with_pre_args] + ([manifest.as_output()] if manifest else []),
     )
     ctx.actions.run(
         cmd_args(split.tool, "link-only", at_argfile(actions = ctx.actions, name = directory + "/link_only.args", args = args, allow_args = True)),
         category = "splitlink_link_only",
-        identifier = crate_type,
+        identifier = ",".join(outputs.keys()),
     )
-    return struct(output = output, report = report, manifest = manifest)
+    return struct(report = report, manifest = manifest)

@@ -1,5 +1,6 @@
 """Link-time optimisation: a configuration in which a target and all that it links are compiled to bitcode."""
 
+load("//rules/common:lto_flag.bzl", "take_lto_flag")
 load(":attributes.bzl", "LTO_MODES", "default_lto")
 
 def _lto_transition_impl(ctx: AnalysisContext) -> list[Provider]:
@@ -38,11 +39,13 @@ def with_lto(attributes: dict[str, typing.Any], lto: str | None) -> dict[str, ty
 
     Args:
         attributes: The target's attributes.
-        lto: One of LTO_MODES; None for what the configuration says.
+        lto: One of LTO_MODES; None for what `-Clto` among the target's rustc_flags says, or else the configuration.
 
     Returns:
         The attributes to declare it with.
     """
+    attributes = take_lto_flag(attributes.get("name"), attributes | {"lto": lto})
+    lto = attributes.pop("lto")
     mode = lto or default_lto
     if mode not in LTO_MODES:
         fail("{}: lto is `{}`; it takes {}".format(attributes.get("name"), mode, " or ".join(LTO_MODES)))

@@ -1,9 +1,24 @@
 """The native libraries below a crate that is linked."""
 
-load("@prelude//cxx:cxx_link_utility.bzl", "executable_shared_lib_arguments", "make_link_args")
-load("@prelude//linking:link_info.bzl", "LinkArgs", "LinkStrategy", "get_link_args_for_strategy")
-load("@prelude//linking:shared_libraries.bzl", "merge_shared_libraries", "traverse_shared_library_info")
-load("@prelude//rust:link_info.bzl", "inherited_merged_link_infos", "inherited_shared_libs")
+load(":prelude.bzl", "LibOutputStyle", "LinkArgs", "LinkStrategy", "create_linkable_graph", "dfs_dedupe_by_label", "executable_shared_lib_arguments", "get_lib_output_style", "get_link_args_for_strategy", "inherited_linkable_graphs", "inherited_merged_link_infos", "inherited_shared_libs", "make_link_args", "merge_shared_libraries", "traverse_shared_library_info")
+
+def _shared_libraries(ctx: AnalysisContext, compile_ctx, link_strategy: LinkStrategy) -> list:
+    # Those for which a program gets a folder of links beside it, by which it finds them when it runs; the prelude's rule for it.
+    if link_strategy == LinkStrategy("shared"):
+        below = inherited_shared_libs(ctx, compile_ctx.dep_ctx)
+    else:
+        handling = getattr(ctx.attrs, "runtime_dependency_handling", None) or compile_ctx.cxx_toolchain_info.runtime_dependency_handling.value
+        if handling != "symlink":
+            return []
+        graph = create_linkable_graph(ctx, deps = dfs_dedupe_by_label(inherited_linkable_graphs(ctx, compile_ctx.dep_ctx)))
+        linkables = [node.linkable for node in graph.nodes.traverse() if node.linkable]
+        below = [
+            merge_shared_libraries(ctx.actions, node = linkable.shared_libs)
+            for linkable in linkables
+            if not linkable.stub and
+               get_lib_output_style(link_strategy, linkable.preferred_linkage, compile_ctx.cxx_toolchain_info.pic_behavior) == LibOutputStyle("shared_lib")
+        ]
+    return traverse_shared_library_info(merge_shared_libraries(ctx.actions, deps = below), transformation_provider = None)
 
 def native_links(ctx: AnalysisContext, compile_ctx, link_strategy: LinkStrategy, directory: str, executable: Artifact | None) -> struct:
     """Writes down how the native libraries that a target depends on are linked.
@@ -23,11 +38,7 @@ def native_links(ctx: AnalysisContext, compile_ctx, link_strategy: LinkStrategy,
     flags = []
     runtime_files = []
     if executable:
-        shared_libs = []
-        if link_strategy == LinkStrategy("shared"):
-            found = merge_shared_libraries(ctx.actions, deps = inherited_shared_libs(ctx, compile_ctx.dep_ctx))
-            shared_libs = traverse_shared_library_info(found, transformation_provider = None)
-        at_run_time = executable_shared_lib_arguments(ctx, cxx_toolchain, executable, shared_libs)
+        at_run_time = executable_shared_lib_arguments(ctx, cxx_toolchain, executable, _shared_libraries(ctx, compile_ctx, link_strategy))
         flags = at_run_time.extra_link_args
         runtime_files = at_run_time.runtime_files
     inherited = get_link_args_for_strategy(

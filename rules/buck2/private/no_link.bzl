@@ -1,8 +1,6 @@
 """The action that compiles a crate which is to be linked."""
 
-load("@prelude//rust:build.bzl", "crate_root", "process_env")
-load("@prelude//rust:link_info.bzl", "attr_crate")
-load("@prelude//utils:argfile.bzl", "at_argfile")
+load(":prelude.bzl", "at_argfile", "attr_crate", "crate_root", "process_env")
 load(":providers.bzl", "SplitlinkToolchainInfo")
 
 def _lints(flag: str, lints: list[typing.Any]) -> cmd_args:

@@ -1,9 +1,9 @@
 """`rust_binary` through the split."""
 
-load("@prelude//decls:rust_rules.bzl", "rust_rules")
 load(":attributes.bzl", "LINKED_ATTRS")
 load(":executable.bzl", "executable")
 load(":lto.bzl", "with_lto")
+load(":prelude.bzl", "rust_rules")
 
 def _rust_binary_impl(ctx: AnalysisContext) -> list[Provider]:
     providers, command = executable(ctx, ["main.rs"], [])

@@ -1,10 +1,7 @@
 """`rust_dylib`: a library crate's dylib, linked from the code that it is compiled to anyway."""
 
-load("@prelude//decls:rust_rules.bzl", "rust_rules")
-load("@prelude//rust:build_params.bzl", "MetadataKind")
-load("@prelude//rust:context.bzl", "compile_context")
-load("@prelude//rust:link_info.bzl", "DEFAULT_STATIC_LINK_STRATEGY", "resolve_rust_deps", "strategy_info")
 load(":attributes.bzl", "LINKED_ATTRS")
+load(":prelude.bzl", "DEFAULT_STATIC_LINK_STRATEGY", "MetadataKind", "compile_context", "resolve_rust_deps", "rust_rules", "strategy_info")
 load(":providers.bzl", "DylibInfo")
 load(":split.bzl", "check_toolchain", "split")
 
@@ -20,23 +17,23 @@ def _dylib_of_impl(ctx: AnalysisContext) -> list[Provider]:
 
     # Named as its crate, for this is the name under which the loader looks for it.
     file_name = metadata.basename.removesuffix(".rlib") + ".so"
+    output = ctx.actions.declare_output(directory + "/" + file_name)
     made = split(
         ctx,
         compile_ctx,
-        outputs = {"dylib": ctx.actions.declare_output(directory + "/" + file_name)},
+        outputs = {"dylib": output},
         directory = directory,
         default_roots = [],
         dylib_of = metadata,
     )
-    link = made.links["dylib"]
     dylibs = dict(made.dylibs.dylibs) if made.dylibs else {}
-    dylibs[file_name] = struct(dylib = link.output, manifest = link.manifest)
+    dylibs[file_name] = struct(dylib = output, manifest = made.manifest)
     return [
         DylibInfo(dylibs = dylibs),
         DefaultInfo(
-            default_output = link.output,
+            default_output = output,
             other_outputs = made.runtime_files,
-            sub_targets = made.sub_targets["dylib"] | {"manifest": [DefaultInfo(default_output = link.manifest)]},
+            sub_targets = made.sub_targets["dylib"] | {"manifest": [DefaultInfo(default_output = made.manifest)]},
         ),
     ]
 

@@ -1,12 +1,10 @@
 """`rust_multi_crate_type`: several artifacts of one crate."""
 
-load("@prelude//decls:rust_rules.bzl", "rust_rules")
-load("@prelude//rust:context.bzl", "compile_context")
-load("@prelude//rust:link_info.bzl", "attr_simple_crate_for_filenames")
 load(":attributes.bzl", "LINKED_ATTRS")
 load(":check.bzl", "check")
 load(":library.bzl", "library_file_name", "library_flags", "library_providers")
 load(":lto.bzl", "with_lto")
+load(":prelude.bzl", "attr_simple_crate_for_filenames", "compile_context", "rust_rules")
 load(":split.bzl", "check_toolchain", "split")
 
 _CRATE_TYPES = ["bin", "cdylib", "dylib", "staticlib"]
@@ -22,37 +20,37 @@ def _rust_multi_crate_type_impl(ctx: AnalysisContext) -> list[Provider]:
     sub_targets = dict(checked.sub_targets)
     outputs = []
     if libraries:
+        files = {
+            crate_type: ctx.actions.declare_output("{}/{}".format(crate_type, library_file_name(ctx, compile_ctx, crate_type)))
+            for crate_type in libraries
+        }
         made = split(
             ctx,
             compile_ctx,
-            outputs = {
-                crate_type: ctx.actions.declare_output("{}/{}".format(crate_type, library_file_name(ctx, compile_ctx, crate_type)))
-                for crate_type in libraries
-            },
+            outputs = files,
             directory = directory,
             default_roots = ["lib.rs"],
             flags = library_flags(compile_ctx),
         )
-        for crate_type in libraries:
-            link = made.links[crate_type]
-            outputs.append(link.output)
-            sub_targets[crate_type] = library_providers(ctx, compile_ctx, crate_type, link.output, made.dylibs) + [DefaultInfo(
-                default_output = link.output,
+        for crate_type, output in files.items():
+            outputs.append(output)
+            sub_targets[crate_type] = library_providers(ctx, compile_ctx, crate_type, output, made.dylibs) + [DefaultInfo(
+                default_output = output,
                 other_outputs = made.runtime_files,
                 sub_targets = made.sub_targets[crate_type],
             )]
     if "bin" in ctx.attrs.crate_types:
         # rustc compiles no program together with libraries, so that is a compilation of its own.
+        output = ctx.actions.declare_output("bin/" + attr_simple_crate_for_filenames(ctx))
         made = split(
             ctx,
             compile_ctx,
-            outputs = {"bin": ctx.actions.declare_output("bin/" + attr_simple_crate_for_filenames(ctx))},
+            outputs = {"bin": output},
             directory = directory + "/program",
             default_roots = ["lib.rs", "main.rs"],
             relocation_model = "pie",
             flags = compile_ctx.toolchain_info.rustc_binary_flags,
         )
-        output = made.links["bin"].output
         outputs.append(output)
         sub_targets["bin"] = [
             DefaultInfo(default_output = output, other_outputs = made.runtime_files, sub_targets = made.sub_targets["bin"]),

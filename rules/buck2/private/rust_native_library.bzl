@@ -1,26 +1,25 @@
 """`rust_shared_library` and `rust_static_library`."""
 
-load("@prelude//decls:rust_rules.bzl", "rust_rules")
-load("@prelude//rust:context.bzl", "compile_context")
 load(":attributes.bzl", "LINKED_ATTRS")
 load(":check.bzl", "check")
 load(":library.bzl", "library_file_name", "library_flags", "library_providers")
 load(":lto.bzl", "with_lto")
+load(":prelude.bzl", "compile_context", "rust_rules")
 load(":split.bzl", "check_toolchain", "split")
 
 def _native_library(ctx: AnalysisContext, crate_type: str) -> list[Provider]:
     check_toolchain(ctx)
     compile_ctx = compile_context(ctx)
     checked = check(ctx, compile_ctx, ["lib.rs"], [], is_program = False)
+    output = ctx.actions.declare_output(library_file_name(ctx, compile_ctx, crate_type))
     made = split(
         ctx,
         compile_ctx,
-        outputs = {crate_type: ctx.actions.declare_output(library_file_name(ctx, compile_ctx, crate_type))},
+        outputs = {crate_type: output},
         directory = ctx.label.name + ".splitlink",
         default_roots = ["lib.rs"],
         flags = library_flags(compile_ctx) if crate_type == "cdylib" else [],
     )
-    output = made.links[crate_type].output
     return library_providers(ctx, compile_ctx, crate_type, output, made.dylibs) + checked.providers + [DefaultInfo(
         default_output = output,
         other_outputs = made.runtime_files,

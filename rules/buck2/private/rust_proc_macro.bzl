@@ -1,17 +1,8 @@
 """`rust_proc_macro`: a procedural macro, which is linked, too."""
 
-load("@prelude//:artifact_tset.bzl", "ArtifactTSet")
-load("@prelude//decls:rust_rules.bzl", "rust_rules")
-load("@prelude//linking:link_info.bzl", "LinkStrategy")
-load("@prelude//linking:shared_libraries.bzl", "merge_shared_libraries")
-load("@prelude//rust:build_params.bzl", "MetadataKind")
-load("@prelude//rust:context.bzl", "compile_context")
-load("@prelude//rust:link_info.bzl", "RustArtifact", "RustExportedLinkDeps", "RustLinkInfo", "RustLinkStrategyInfo", "RustLinkableGraphs", "RustNativeLinkDeps", "TransitiveDeps", "attr_crate")
-load("@prelude//rust:proc_macro_alias.bzl", "rust_proc_macro_alias")
-load("@prelude//rust/rust-analyzer:provider.bzl", "rust_analyzer_provider")
-load("@prelude//third-party:providers.bzl", "third_party_build_info")
 load(":attributes.bzl", "LINKED_ATTRS")
 load(":check.bzl", "check")
+load(":prelude.bzl", "ArtifactTSet", "LinkStrategy", "MetadataKind", "RustArtifact", "RustExportedLinkDeps", "RustLinkInfo", "RustLinkStrategyInfo", "RustLinkableGraphs", "RustNativeLinkDeps", "TransitiveDeps", "attr_crate", "compile_context", "merge_shared_libraries", "rust_analyzer_provider", "rust_proc_macro_alias", "rust_rules", "third_party_build_info")
 load(":split.bzl", "check_toolchain", "split")
 
 def _link_info(ctx: AnalysisContext, output: Artifact) -> RustLinkInfo:
@@ -44,15 +35,15 @@ def _proc_macro_impl(ctx: AnalysisContext) -> list[Provider]:
     # Two macros of one name may meet in a program that both take part in, so the file's name tells them apart.
     unique = "%x" % abs(hash(str(ctx.label.configured_target())))
     checked = check(ctx, compile_ctx, ["lib.rs"], [], is_program = False)
+    output = ctx.actions.declare_output("lib{}-{}.so".format(attr_crate(ctx).simple, unique))
     made = split(
         ctx,
         compile_ctx,
-        outputs = {"proc-macro": ctx.actions.declare_output("lib{}-{}.so".format(attr_crate(ctx).simple, unique))},
+        outputs = {"proc-macro": output},
         directory = ctx.label.name + ".splitlink",
         default_roots = ["lib.rs"],
         flags = ["--extern=proc_macro"],
     )
-    output = made.links["proc-macro"].output
     return [
         _link_info(ctx, output),
         rust_analyzer_provider(ctx = ctx, compile_ctx = compile_ctx, default_roots = ["lib.rs"]),

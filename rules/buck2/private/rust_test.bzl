@@ -1,12 +1,9 @@
 """`rust_test` through the split."""
 
-load("@prelude//decls:rust_rules.bzl", "rust_rules")
-load("@prelude//rust:rust_toolchain.bzl", "RustToolchainInfo")
-load("@prelude//test:inject_test_run_info.bzl", "inject_test_run_info")
-load("@prelude//tests:re_utils.bzl", "get_re_executors_from_props")
 load(":attributes.bzl", "LINKED_ATTRS")
 load(":executable.bzl", "executable")
 load(":lto.bzl", "with_lto")
+load(":prelude.bzl", "RustToolchainInfo", "get_re_executors_from_props", "inject_test_run_info", "rust_rules")
 
 def _rust_test_impl(ctx: AnalysisContext) -> list[Provider]:
     flags = list(ctx.attrs._rust_toolchain[RustToolchainInfo].rustc_test_flags or [])

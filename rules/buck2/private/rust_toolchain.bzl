@@ -1,7 +1,7 @@
 """The Rust toolchain by which libraries are compiled in two actions."""
 
-load("@prelude//rust:rust_toolchain.bzl", "RustToolchainInfo", "rust_toolchain_attrs")
 load(":lto.bzl", "LTO_OF_CONFIGURATION")
+load(":prelude.bzl", "RustToolchainInfo", "rust_toolchain_attrs")
 load(":providers.bzl", "SplitlinkToolchainInfo")
 
 # rustc says where its standard library is; what is linked then comes from an output, so that the action that links can run anywhere. The
@@ -40,8 +40,6 @@ def _copy_sysroot(ctx: AnalysisContext, base) -> Artifact:
 
 def _splitlink_rust_toolchain_impl(ctx: AnalysisContext) -> list[Provider]:
     base = ctx.attrs.base[RustToolchainInfo]
-    if "nightly_features" not in rust_toolchain_attrs:
-        fail("{}: this prelude is too old for splitlink: its RustToolchainInfo has no `nightly_features`. Take a Buck2 of 2026, or its prelude.".format(ctx.label))
     if not base.rustc_target_triple:
         fail("{}: {} does not say for which target it compiles. Set its `rustc_target_triple`.".format(ctx.label, ctx.attrs.base.label))
     tool = ctx.attrs.splitlink[RunInfo]

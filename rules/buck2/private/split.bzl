@@ -1,12 +1,11 @@
 """A crate that is linked: compiled by one action, linked by another."""
 
-load("@prelude//linking:link_info.bzl", "LinkStrategy", "process_link_strategy_for_pic_behavior")
-load("@prelude//rust:link_info.bzl", "DEFAULT_STATIC_LINK_STRATEGY")
 load(":dependencies.bzl", "find_dependencies")
 load(":dylibs.bzl", "find_dylibs")
 load(":link_only.bzl", "declare_link_only")
 load(":native_links.bzl", "native_links")
 load(":no_link.bzl", "declare_no_link")
+load(":prelude.bzl", "DEFAULT_STATIC_LINK_STRATEGY", "LinkStrategy", "process_link_strategy_for_pic_behavior")
 load(":providers.bzl", "SplitlinkToolchainInfo")
 
 def check_toolchain(ctx: AnalysisContext):
@@ -74,8 +73,8 @@ def split(
         dylib_of: The metadata of the library whose dylib is linked, in place of a crate of its own (Artifact).
 
     Returns:
-        A struct of `links` (by crate type, what `declare_link_only` returns), `dylibs` (what `find_dylibs` returns), `runtime_files` (a list:
-        what the artifacts need when they run) and `sub_targets` (a dict by crate type: what to look at).
+        A struct of `manifest` (Artifact: what the dylib among the artifacts contains; else None), `dylibs` (what `find_dylibs` returns),
+        `runtime_files` (a list: what the artifacts need when they run) and `sub_targets` (a dict by crate type: what to look at).
     """
     crate_types = outputs.keys()
     dependencies = find_dependencies(ctx, compile_ctx, link_strategy)
@@ -94,19 +93,24 @@ def split(
         flags = flags,
         dylib_of = dylib_of,
     )
-    links = {}
+
+    # Artifacts whose crates agree have one run of LTO together. Without it, who asks for one does not wait for the others.
+    lto = ctx.attrs._rust_toolchain[SplitlinkToolchainInfo].lto
+    groups = [outputs] if lto != "off" else [{crate_type: output} for crate_type, output in outputs.items()]
+    manifest = None
     sub_targets = {}
-    for crate_type, output in outputs.items():
-        within = directory if len(outputs) == 1 else directory + "/" + crate_type
-        link = declare_link_only(ctx, compile_ctx, compiled, dependencies, native, dylibs, crate_type, output, within)
-        links[crate_type] = link
-        sub_targets[crate_type] = {
+    for group in groups:
+        within = directory if len(groups) == 1 else directory + "/" + group.keys()[0]
+        link = declare_link_only(ctx, compile_ctx, compiled, dependencies, native, dylibs, group, within)
+        manifest = manifest or link.manifest
+        about = {
             "explain": _explain(ctx, link.report, within),
             "modules": [DefaultInfo(default_output = compiled.modules)],
             "plan": [DefaultInfo(default_output = compiled.plan)],
             "report": [DefaultInfo(default_output = link.report)],
         }
+        sub_targets |= {crate_type: about for crate_type in group}
     runtime_files = list(native.runtime_files)
     if dylibs:
         runtime_files += dylibs.directories + [made.dylib for made in dylibs.dylibs.values()]
-    return struct(links = links, dylibs = dylibs, runtime_files = runtime_files, sub_targets = sub_targets)
+    return struct(manifest = manifest, dylibs = dylibs, runtime_files = runtime_files, sub_targets = sub_targets)

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::{
-    NO_GIT_DIR, Program, Workspace,
+    NO_GIT_DIR, Program,
     command::{host_triple, run, run_quietly},
 };
 
@@ -20,8 +20,8 @@ pub enum Profile {
     Release,
 }
 
-/// Builds `program` into `target_dir` and returns the executable.
-pub fn build(workspace: &Workspace, program: &Program, profile: Profile, target_dir: &Path) -> Result<PathBuf> {
+/// Builds `program`, which lies in a folder of `workspace`, into `target_dir` and returns the executable.
+pub fn build(workspace: impl AsRef<Path>, program: &Program, profile: Profile, target_dir: &Path) -> Result<PathBuf> {
     run(&mut command(workspace, program, profile, target_dir))?;
     let folder = match profile {
         Profile::Dev => "debug",
@@ -31,8 +31,8 @@ pub fn build(workspace: &Workspace, program: &Program, profile: Profile, target_
 }
 
 /// The command that builds `program` into `target_dir`.
-pub fn command(workspace: &Workspace, program: &Program, profile: Profile, target_dir: &Path) -> Command {
-    let mut command = cargo("build", workspace, program);
+pub fn command(workspace: impl AsRef<Path>, program: &Program, profile: Profile, target_dir: &Path) -> Command {
+    let mut command = cargo("build", workspace.as_ref(), program);
     command.args(["--bin", program.bin, "--target-dir"]).arg(target_dir);
     if profile == Profile::Release {
         command
@@ -47,19 +47,20 @@ pub fn command(workspace: &Workspace, program: &Program, profile: Profile, targe
 }
 
 /// The crates that `program` is built from on this machine, build dependencies and itself included, as `name version`.
-pub fn crates(workspace: &Workspace, program: &Program) -> Result<BTreeSet<String>> {
-    let mut command = cargo("tree", workspace, program);
+pub fn crates(workspace: impl AsRef<Path>, program: &Program) -> Result<BTreeSet<String>> {
+    let mut command = cargo("tree", workspace.as_ref(), program);
     command.args(["--edges=normal,build", "--prefix=none", "--no-dedupe", "--format={p}", "--target"]).arg(host_triple()?);
     let listed = run_quietly(&mut command)?;
     Ok(listed.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).filter(|line| !line.is_empty()).collect())
 }
 
-fn cargo(subcommand: &str, workspace: &Workspace, program: &Program) -> Command {
+/// A Cargo command for `program`, which lies in a folder of `workspace`.
+pub(super) fn cargo(subcommand: &str, workspace: &Path, program: &Program) -> Command {
     let mut command = Command::new("cargo");
     command
         .args([subcommand, "--locked", "--manifest-path"])
-        .arg(workspace.root.join(program.package).join("Cargo.toml"))
-        .current_dir(workspace.root.join(program.package))
+        .arg(workspace.join(program.package).join("Cargo.toml"))
+        .current_dir(workspace.join(program.package))
         // No flags of our caller may tell the builds apart.
         .env("GIT_DIR", NO_GIT_DIR)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")

@@ -140,6 +140,12 @@ rust.toolchain(versions = [{rust_version:?}])
     }
 }
 
+impl AsRef<Path> for Workspace {
+    fn as_ref(&self) -> &Path {
+        &self.root
+    }
+}
+
 impl Drop for Workspace {
     /// Ends the Bazel server, which would keep its memory for hours.
     fn drop(&mut self) {

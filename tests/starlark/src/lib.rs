@@ -68,6 +68,15 @@ impl Cell {
     /// If the stand-ins are no Starlark.
     #[must_use]
     pub fn new(root: &Path) -> Self {
+        Self::with_prelude(root, str::to_owned)
+    }
+
+    /// The same over a prelude to which something was done: `change` makes its text of the text of that which fits.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    #[must_use]
+    pub fn with_prelude(root: &Path, change: impl FnOnce(&str) -> String) -> Self {
         let globals = GlobalsBuilder::extended_by(&[
             LibraryExtension::StructType,
             LibraryExtension::RecordType,
@@ -86,7 +95,7 @@ impl Cell {
                 names += &format!("{name} = anything\n");
             }
         }
-        let prelude = evaluate("prelude", names, &globals, Some(&stubs), None).expect("prelude.star is Starlark");
+        let prelude = evaluate("prelude", change(&names), &globals, Some(&stubs), None).expect("prelude.star is Starlark");
         Self { root: root.to_owned(), globals, stubs, prelude, loaded: RefCell::default() }
     }
 

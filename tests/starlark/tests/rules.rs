@@ -10,7 +10,8 @@ fn root() -> &'static Path {
 #[test]
 fn the_rules_load_and_their_lints_are_silent() {
     let cell = Cell::new(root());
-    let all = files(&root().join("rules/buck2"), &|path| path.extension().is_some_and(|extension| extension == "bzl"));
+    let is_bzl = |path: &Path| path.extension().is_some_and(|extension| extension == "bzl");
+    let all: Vec<_> = ["rules/buck2", "rules/common"].iter().flat_map(|folder| files(&root().join(folder), &is_bzl)).collect();
     assert!(all.len() > 5, "these are the rules: {all:?}");
     for path in &all {
         cell.load_file(path).unwrap_or_else(|message| panic!("{message}"));
@@ -35,11 +36,28 @@ fn the_rules_load_and_their_lints_are_silent() {
 fn the_examples_load() {
     let cell = Cell::new(root());
     let all = files(&root().join("examples"), &|path| path.ends_with("BUCK"));
-    assert!(all.len() > 3, "these are the examples: {all:?}");
+    // Those of the Bazel side, each.
+    assert_eq!(all.len(), files(&root().join("examples"), &|path| path.ends_with("BUILD.bazel")).len(), "{all:?}");
     for path in &all {
         cell.load_file(path).unwrap_or_else(|message| panic!("{message}"));
         assert_eq!(cell.lints(path), Vec::<String>::new());
     }
+}
+
+#[test]
+fn a_prelude_that_does_not_fit_is_named() {
+    let message = |change: &dyn Fn(&str) -> String| {
+        let cell = Cell::with_prelude(root(), change);
+        cell.load_file(&root().join("rules/buck2/defs.bzl")).map(|_| ()).expect_err("the prelude does not fit")
+    };
+    let old = message(&|prelude| prelude.replace("\"nightly_features\", ", ""));
+    assert!(old.contains("splitlink's rules do not fit this prelude: its RustToolchainInfo lacks `nightly_features`"), "{old}");
+    assert!(old.contains("take a newer Buck2") && old.contains("take a newer splitlink"), "{old}");
+    let new = message(&|prelude| prelude.replace("\"static_pic\"", "\"static_pie\""));
+    assert!(new.contains("its LinkStrategy lacks `static_pic`"), "{new}");
+    // What is loaded by name and is not there, only the interpreter can tell.
+    let renamed = message(&|prelude| prelude.replace("\nstrategy_info = ", "\nstrategy_info_2 = "));
+    assert!(renamed.contains("strategy_info") && renamed.contains("rules/buck2/private/prelude.bzl"), "{renamed}");
 }
 
 #[test]

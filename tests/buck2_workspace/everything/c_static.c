@@ -1,0 +1,3 @@
+#include <stdint.h>
+
+uint32_t c_twice(uint32_t value) { return 2 * value; }
