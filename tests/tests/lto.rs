@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
+use splitlink_tests::rustc_fixture::schema::{schema_of, validate};
 use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, names_in, run, succeed};
 use std::collections::BTreeSet;
 use std::fs;
@@ -153,6 +154,40 @@ fn groups() -> Result<()> {
     Ok(())
 }
 
+/// Times only on request, for a report is the same each time otherwise.
+#[test]
+fn times_in_the_report() -> Outcome {
+    let project = compiled("lto_times", "app", "bin")?;
+    let schema = schema_of("link-report")?;
+    for mode in MODES {
+        let report = |options: &str| -> Result<(Vec<u8>, Value)> {
+            let outputs = "--output out/artifact --report out/report.json";
+            good(&project.link_only_with(&format!("--rlib out/libdep-1.rlib --lto {mode} {outputs} {options}"))?)?;
+            let bytes = project.read("out/report.json")?;
+            let value = serde_json::from_slice(&bytes)?;
+            validate(&schema, &value)?;
+            Ok((bytes, value))
+        };
+        let (bytes, without) = report("")?;
+        assert_eq!(without["lto"][0].get("milliseconds"), None);
+        assert!(report("")?.0 == bytes, "{mode}: two reports differ");
+        let (_, mut with) = report("--report-times")?;
+        let shown = succeed(&mut project.splitlink(&words("explain out/report.json")))?.stdout;
+        let group = with["lto"][0].as_object_mut().context("a group is an object")?;
+        let times = group.remove("milliseconds").context("there are no times")?;
+        assert_eq!(with, without, "{mode}: the rest is as without times");
+        // No LTO of the standard library is over in a millisecond.
+        let total = times["total"].as_u64().filter(|total| *total > 0).with_context(|| times.to_string())?;
+        assert!(String::from_utf8_lossy(&shown).contains(&format!("  took: {total} ms")), "{mode}");
+        let phases: Vec<u64> = ["merge", "optimise", "generate"].iter().filter_map(|phase| times[phase].as_u64()).collect();
+        assert_eq!(phases.len(), if mode == "fat" { 3 } else { 0 }, "{mode}");
+        assert!(phases.iter().sum::<u64>() <= total, "{mode}: {times}");
+    }
+    let output = project.link_only_with("--rlib out/libdep-1.rlib --lto thin --report-times --output out/other")?;
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("--report <JSON>"), "{output:?}");
+    Ok(())
+}
+
 /// A crate that is worth several parts: long functions with nothing to simplify.
 fn large() -> String {
     let step =
@@ -185,7 +220,10 @@ fn the_same_bytes_for_any_number_of_threads() -> Outcome {
         // A program that may use one processor makes one thread.
         let one = link("one/library.so", &["taskset", "-c", "0"])?;
         let all = link("all/library.so", &[])?;
-        assert!(all["lto"][0]["objects"].as_u64() > Some(1), "{mode}: it is all one part, so threads have nothing to share");
+        assert!(
+            all["lto"][0]["objects"].as_array().is_some_and(|sizes| sizes.len() > 1),
+            "{mode}: it is all one part, so threads have nothing to share"
+        );
         assert_eq!(one, all, "{mode}");
         assert!(project.read("one/library.so")? == project.read("all/library.so")?, "{mode}: the bytes differ");
     }
