@@ -80,6 +80,7 @@ fn optimise_group(members: &[&Linking<'_>], options: &LtoOptions) -> Result<(Opt
         linking.gather(&mut inputs, &natives)?;
         keep.extend(linking.kept()?);
     }
+    inputs.check_producers()?;
     if !inputs.modules.iter().any(|module| !module.on_demand) {
         bail!("`{}` has no bitcode\n  help: give `--lto` to no-link too", first.plan.crate_name);
     }
@@ -148,6 +149,17 @@ fn beside_this_program() -> Result<PathBuf> {
     Ok(engine)
 }
 
+/// Whether the linker takes all of the archives that come after its argument `arg`; none if that says nothing of it.
+fn takes_whole_archives(arg: &str) -> Option<bool> {
+    let parts = arg.strip_prefix("-Wl,").unwrap_or(arg).split(',');
+    let says = parts.filter_map(|part| match part.trim_start_matches('-') {
+        "whole-archive" if part.starts_with('-') => Some(true),
+        "no-whole-archive" if part.starts_with('-') => Some(false),
+        _ => None,
+    });
+    says.last()
+}
+
 impl Linking<'_> {
     fn has_flag(&self, flag: &str) -> bool {
         self.link.line.iter().any(|item| matches!(item, Item::TargetFlag { arg } | Item::Passthrough { arg } if arg == flag))
@@ -190,6 +202,7 @@ impl Linking<'_> {
 
     /// Adds what of this link takes part; what of it does not goes into archives in `natives`.
     fn gather(&self, inputs: &mut Inputs, natives: &Path) -> Result<()> {
+        let mut whole_archives = false;
         // What rustc itself puts into an archive has no order.
         for part in link_line::with_formats(&self.link.line, &self.decision.linkage()).parts {
             let Part::Item(item) = part else { continue };
@@ -213,8 +226,10 @@ impl Linking<'_> {
                 _ => {
                     if let Some(path) = self.native_file(item)? {
                         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                        let whole = path.extension().is_some_and(|extension| extension == "o");
-                        inputs.add_archive(&name, &path, whole, natives)?;
+                        inputs.add_archive(&name, &path, whole_archives, natives)?;
+                    }
+                    if let Item::TargetFlag { arg } | Item::Passthrough { arg } = item {
+                        whole_archives = takes_whole_archives(arg).unwrap_or(whole_archives);
                     }
                 }
             }
