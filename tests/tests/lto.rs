@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use splitlink_tests::rustc_fixture::disassembly::{calls_of, defined};
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
 use splitlink_tests::rustc_fixture::schema::{schema_of, validate};
 use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, names_in, run, succeed};
@@ -90,6 +91,43 @@ fn modules_that_are_broken() -> Outcome {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains("error: ") && said.contains("app."), "it does not name the module: {said}");
         project.nothing_left(&["out/artifact", "out/report.json"])?;
+    }
+    Ok(())
+}
+
+/// `bitcode` as LLVM 99 would have written it: the first bytes hold the writer's version as text, each character as two chunks of 6 bits
+/// whose highest says whether there is another.
+fn of_newer_llvm(bitcode: &[u8]) -> Result<Vec<u8>> {
+    let mut bits: Vec<bool> = bitcode[..96].iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1)).collect();
+    let encoded = |text: &str| -> Vec<bool> {
+        let chunks = text.bytes().flat_map(|c| [c & 31 | 32, c >> 5]);
+        chunks.flat_map(|chunk| (0..6).map(move |bit| chunk >> bit & 1 == 1)).collect()
+    };
+    let old = encoded("LLVM22.");
+    let at = bits.windows(old.len()).position(|window| window == old);
+    let at = at.context("the bitcode does not say that LLVM 22 wrote it; is the toolchain of this test another?")?;
+    bits[at..at + old.len()].copy_from_slice(&encoded("LLVM99."));
+    let start = bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |value, bit| value << 1 | u8::from(*bit)));
+    Ok(start.chain(bitcode[96..].iter().copied()).collect())
+}
+
+#[test]
+fn modules_of_a_newer_llvm() -> Outcome {
+    let project = compiled("lto_newer_llvm", "app", "bin")?;
+    project.write("other.rs", "#[unsafe(no_mangle)]\npub extern \"C\" fn other() {}\n")?;
+    good(&project.rustc(&words("other.rs --crate-type=lib --emit=llvm-bc -o other.o"))?)?;
+    project.write("other.o", of_newer_llvm(&project.read("other.o")?)?)?;
+    succeed(Command::new("ar").current_dir(&project.dir).args(["crsD", "libother.a", "other.o"]))?;
+    let options = "no-link --lto --plan out/plan.json --modules out/modules --metadata out/libdep-1.rmeta";
+    for (flags, named) in [("-Clink-arg=other.o", "`other.o(other.o)`"), ("-L. -lstatic=other", "`libother.a(other.o)`")] {
+        good(&project.compile(options, &[project.linked("app", "bin"), words(flags)].concat())?)?;
+        for mode in MODES {
+            let output =
+                project.link_only_with(&format!("--rlib out/libdep-1.rlib --lto {mode} --output out/artifact --report out/report.json"))?;
+            let texts = &["cannot optimise the bin", named, "a newer LLVM: LLVM99.", " wrote it, and the Rust toolchain has LLVM22."];
+            refused(&output, texts).with_context(|| format!("{mode} {flags}"))?;
+            project.nothing_left(&["out/artifact", "out/report.json"])?;
+        }
     }
     Ok(())
 }
@@ -230,20 +268,6 @@ fn the_same_bytes_for_any_number_of_threads() -> Outcome {
     Ok(())
 }
 
-/// The functions that `artifact` has, and those of them that `function` calls.
-fn functions(project: &Project, artifact: &str, function: &str) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
-    let mut nm = Command::new("nm");
-    let text = succeed(nm.current_dir(&project.dir).args(["--defined-only", artifact]))?.stdout;
-    let defined = String::from_utf8_lossy(&text).lines().filter_map(|line| line.split(' ').nth(2).map(str::to_owned)).collect();
-    let mut objdump = Command::new("objdump");
-    let options = ["-d", "--no-show-raw-insn", &format!("--disassemble={function}"), artifact];
-    let text = succeed(objdump.current_dir(&project.dir).args(options))?.stdout;
-    let text = String::from_utf8_lossy(&text);
-    ensure!(text.contains(&format!("<{function}>:")), "`{artifact}` has no `{function}`: {text}");
-    let calls = text.lines().filter(|line| line.contains("call ") || line.contains("jmp "));
-    Ok((defined, calls.filter_map(|line| Some(line.rsplit_once('<')?.1.trim_end_matches('>').to_owned())).collect()))
-}
-
 #[test]
 fn the_allocator_shim_is_inlined() -> Outcome {
     let source = "#[unsafe(no_mangle)]\npub extern \"C\" fn allocates(n: usize) -> *mut [u64] {\n    \
@@ -254,7 +278,7 @@ fn the_allocator_shim_is_inlined() -> Outcome {
     compile(&project, "library", "cdylib")?;
     for mode in MODES {
         good(&project.link_only_with(&format!("--rlib out/libdep-1.rlib --lto {mode} --output out/{mode}.so"))?)?;
-        let called = functions(&project, &format!("out/{mode}.so"), "allocates")?.1;
+        let called = calls_of(&project.dir.join(format!("out/{mode}.so")), "allocates")?;
         assert!(!called.iter().any(is_shim), "{mode}: {called:?}");
         assert!(called.iter().any(|name| name.contains("malloc")), "{mode}: {called:?}");
     }
@@ -264,7 +288,8 @@ fn the_allocator_shim_is_inlined() -> Outcome {
     project.build_dep()?;
     good(&project.no_link(&[project.linked("library", "cdylib"), words("-Copt-level=2")].concat())?)?;
     good(&project.link_only_with("--rlib out/libdep-1.rlib --output out/off.so")?)?;
-    let (defined, called) = functions(&project, "out/off.so", "allocates")?;
+    let library = project.dir.join("out/off.so");
+    let (defined, called) = (defined(&library)?, calls_of(&library, "allocates")?);
     assert!(defined.iter().any(is_shim) && !called.iter().any(|name| name.contains("malloc")), "{called:?}");
     Ok(())
 }
