@@ -316,7 +316,7 @@ fn a_phase_for_other_crates() -> Outcome {
     project.build_dep()?;
     let output = project.compile("no-link --plan out/p.json --modules out/m", &project.library("dep"))?;
     nothing_made(&project, &output, &["out/p.json", "out/m"], &["`dep` is built as an rlib", "splitlink metadata"])?;
-    for crate_type in ["bin", "cdylib", "rlib,cdylib", "proc-macro"] {
+    for crate_type in ["bin", "cdylib", "staticlib,cdylib", "proc-macro"] {
         let output = project.compile("metadata --output out/libapp.rmeta", &project.linked("app", crate_type))?;
         nothing_made(&project, &output, &["out/libapp.rmeta"], &["`app`", "splitlink no-link"])?;
     }

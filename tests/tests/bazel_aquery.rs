@@ -160,6 +160,20 @@ fn what_only_the_build_runs_is_optimised_as_set() {
     }
 }
 
+/// Times make a report different each time, so they are in it on request only.
+#[test]
+fn times_are_in_reports_on_request() {
+    for flag in ["--//rules/bazel:report_times=no", "--//rules/bazel:report_times"] {
+        let graph = Graph::of("//examples/lto/...", &["--include_param_files", flag]);
+        let timed = |action: &&Action| action.arguments.iter().any(|arg| arg == "--report-times");
+        let links = || graph.with("SplitlinkLink").filter(|action| action.arguments.iter().any(|arg| arg == "--report"));
+        assert!(links().count() >= 3, "there are few links: is the query right?");
+        let expected = if flag.ends_with("=no") { 0 } else { links().count() };
+        assert_eq!(graph.actions.iter().filter(timed).count(), expected, "{flag}");
+        assert_eq!(links().filter(timed).count(), expected, "{flag}");
+    }
+}
+
 fn compiling_waits_for_no_code(graph: &Graph) {
     let mut checked = 0;
     for action in graph.with("SplitlinkNoLink") {

@@ -90,7 +90,7 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
         ("", json!({"version": 1, "crate": "", "file_name": "", "contains": [], "needs": [], "stamps": {}, "more": 1})),
     ];
     refuses("dylib-manifest", &manifest, &table)?;
-    let report = json!({"version": 2, "crate_name": "app", "artifacts": [{
+    let report = json!({"version": 3, "crate_name": "app", "artifacts": [{
         "crate_type": "bin", "file_name": "app", "prefer_dynamic": true,
         "crates": [
             {"crate": "a-1", "linkage": "dynamic", "from": "liba-1.so", "sysroot": false, "reason": "why"},
@@ -98,7 +98,8 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
         ],
         "left_out": [{"what": "allocator shim", "reason": "why"}]
     }], "lto": [{
-        "mode": "fat", "crate_types": ["bin"], "threshold": "C", "crates": ["a-1"], "modules": 9, "kept": ["main"], "objects": 1, "bytes": 9
+        "mode": "fat", "crate_types": ["bin"], "threshold": "C", "crates": ["a-1"], "modules": 9, "kept": ["main"], "objects": [9, 8],
+        "milliseconds": {"total": 9, "merge": 1, "optimise": 2, "generate": 3}
     }]});
     let table = [
         ("/version", json!(1)),
@@ -117,7 +118,11 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
         ("/lto/0/crate_types", json!([])),
         ("/lto/0/threshold", json!("c")),
         ("/lto/0/kept/0", json!("")),
-        ("/lto/0/bytes", json!("9")),
+        ("/lto/0/objects", json!(2)),
+        ("/lto/0/objects/0", json!("9")),
+        ("/lto/0/milliseconds", json!(9)),
+        ("/lto/0/milliseconds/total", json!("9")),
+        ("/lto/0/milliseconds", json!({"merge": 1})),
         ("/artifacts/0/left_out/0", json!({"what": "x", "reason": "y", "more": 1})),
     ];
     refuses("link-report", &report, &table)?;
@@ -138,6 +143,7 @@ fn code_schemas_and_page_agree() -> Outcome {
     assert_eq!(reports["CrateFormat"], fields_of(&definitions["linked-crate"]));
     assert!(fields_of(&definitions["other-crate"]).is_subset(&reports["CrateFormat"]));
     assert_eq!(reports["LtoGroup"], fields_of(&definitions["lto-group"]));
+    assert_eq!(reports["Milliseconds"], fields_of(&definitions["milliseconds"]));
     assert_eq!(reports["LeftOut"], fields_of(&definitions["left-out"]));
 
     for (title, file, schema, structs) in

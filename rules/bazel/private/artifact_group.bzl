@@ -5,7 +5,8 @@ def _artifact_group_impl(ctx):
         crate_type: target[DefaultInfo].files
         for target, crate_type in ctx.attr.artifacts.items()
     }
-    reports = [target[OutputGroupInfo].report for target in ctx.attr.artifacts if hasattr(target[OutputGroupInfo], "report")]
+    with_groups = [target for target in ctx.attr.artifacts if OutputGroupInfo in target]
+    reports = [target[OutputGroupInfo].report for target in with_groups if hasattr(target[OutputGroupInfo], "report")]
     return [
         DefaultInfo(files = depset(transitive = groups.values())),
         OutputGroupInfo(report = depset(transitive = reports), **groups),

@@ -1,6 +1,7 @@
 """The Rust dylibs that a target may be linked with, and what it takes to find them when it runs."""
 
 load(":linkage_setting.bzl", "LinkageInfo")
+load(":report_times_setting.bzl", "ReportTimesInfo")
 load(":std_dylib.bzl", "StdDylibInfo")
 
 DylibInfo = provider(
@@ -11,6 +12,7 @@ DylibInfo = provider(
     },
 )
 
+# What every rule that links has.
 DYLIB_ATTRS = {
     "dylibs": attr.label_list(
         doc = "`rust_dylib` targets that the target may be linked with, in place of their crates' rlibs; it is where dylibs are preferred. " +
@@ -26,6 +28,10 @@ DYLIB_ATTRS = {
     "_linkage": attr.label(
         default = Label("//rules/bazel:linkage"),
         providers = [LinkageInfo],
+    ),
+    "_report_times": attr.label(
+        default = Label("//rules/bazel:report_times"),
+        providers = [ReportTimesInfo],
     ),
     "_std_dylib": attr.label(
         default = Label("//rules/bazel/private:std_dylib"),

@@ -1,6 +1,7 @@
 """The action that links a crate from its plan, its modules and the compiled crates."""
 
 load(":arguments.bzl", "new_arguments")
+load(":report_times_setting.bzl", "ReportTimesInfo")
 load(":toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 
 def new_link(plan, modules, inputs, rlibs, sysroot, env, description, lto):
@@ -38,7 +39,7 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         toolchains: What `find_toolchains` returned.
         link: What `new_link` returned.
         outputs: The artifacts to write: a dict from crate types to File; the key "" stands for the plan's only one.
-        report: The link report to write (File). Default: none.
+        report: The link report to write (File), in a rule with DYLIB_ATTRS. Default: none.
         manifest: The manifest that is written beside a dylib (File). Default: none.
         dylibs: What `find_dylibs` returned. Default: None, for a static link.
         dylib_directories: Where the artifact finds its dylibs: folders, or run paths that begin with `$ORIGIN`. Default: none.
@@ -65,6 +66,8 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         args.add_all(dylib_directories, before_each = "--dylib-dir")
     if report:
         args.add("--report", report)
+        if ctx.attr._report_times[ReportTimesInfo].enabled:
+            args.add("--report-times")
     for crate_type, output in outputs.items():
         args.add("--output", output, format = crate_type + "=%s" if crate_type else None)
     ctx.actions.run(

@@ -58,7 +58,7 @@ impl Workspace {
             fs::create_dir_all(&workspace.root).with_context(|| format!("cannot create {}", workspace.root.display()))?;
             let cargo_bazel = cargo_bazel::install(&cache)?;
             eprintln!("real programs: downloading sources");
-            sources::download(&cache.join("sources"), &workspace.root, programs)?;
+            sources::download(&cache.join(format!("sources-{name}")), &workspace.root, programs)?;
             for program in programs {
                 eprintln!("real programs: vendoring the dependencies of {}", program.package);
                 cargo_bazel::vendor(&cargo_bazel, &workspace.root, program)?;

@@ -8,12 +8,14 @@
 //! | [`link_line`] | the linker's arguments, recorded on both ways |
 //! | [`project`] | sources of a test's own, and the four phases run on them |
 //! | [`elf`] | what the loader and the linker see of an artifact |
+//! | [`disassembly`] | the functions of an artifact, and what they call |
 //! | [`archive`] | the members and the symbol index of a staticlib |
 //! | [`schema`] | a small JSON Schema validator |
 //! | [`worker`] | a build system's side of the worker protocol |
 
 pub mod archive;
 pub mod case;
+pub mod disassembly;
 pub mod elf;
 pub mod graph;
 pub mod link_line;

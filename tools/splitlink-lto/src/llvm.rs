@@ -1,6 +1,8 @@
 //! What the engine uses of LLVM's C API, behind types that free what they own.
 #![allow(unsafe_code, reason = "the C API")]
 
+mod structors;
+
 use anyhow::{Result, bail};
 use llvm_sys::bit_reader::LLVMGetBitcodeModuleInContext2;
 use llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer;

@@ -82,7 +82,7 @@ pub fn merge<'c>(context: &'c Context, units: &[Unit], keep: &[String], threads:
     let symbols = crate::partition::in_parallel(units, threads, Unit::symbols)?;
     let first = units.first().zip(symbols.first()).context("there is no module to optimise")?;
     for (unit, of) in units.iter().zip(&symbols) {
-        if of.triple != first.1.triple {
+        if machine_of(&of.triple) != machine_of(&first.1.triple) {
             bail!(
                 "the modules are for different targets: `{}` is for {}, and `{}` for {}\n  help: compile everything that is linked for one target",
                 first.0.name,
@@ -144,6 +144,12 @@ pub fn merge<'c>(context: &'c Context, units: &[Unit], keep: &[String], threads:
     Ok((destination, merged.len()))
 }
 
+/// What of a target's triple must agree: not the vendor, which is `pc` for clang where it is `unknown` for rustc.
+fn machine_of(triple: &str) -> (&str, Option<&str>) {
+    let (architecture, rest) = triple.split_once('-').unwrap_or((triple, ""));
+    (architecture, rest.split_once('-').map(|(_, system)| system))
+}
+
 /// The group of each unit: neighbours, so that each has about the same to read.
 fn grouped(units: &[Unit]) -> Vec<usize> {
     let total: usize = units.iter().map(|unit| unit.bitcode.len()).sum();
@@ -165,6 +171,8 @@ fn merge_group(units: &[Unit], names: &Names<'_>, asked: &mpsc::Receiver<Wanted>
     for wanted in asked {
         for (index, wanted) in wanted {
             let source = context.load(&units[index].bitcode, &units[index].name)?;
+            // They agree in what matters, and LLVM would warn of the rest.
+            source.set_target_as(&destination);
             let is_first = merged.insert(index);
             prepare(&source, index, names, &wanted, is_first);
             destination.link(source).with_context(|| format!("cannot merge `{}`", units[index].name))?;
@@ -276,6 +284,14 @@ fn renamed(name: &str, unit: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn targets_that_agree() {
+        assert_eq!(machine_of("x86_64-unknown-linux-gnu"), machine_of("x86_64-pc-linux-gnu"));
+        for other in ["aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl", "x86_64", "x86_64-none"] {
+            assert_ne!(machine_of("x86_64-unknown-linux-gnu"), machine_of(other));
+        }
+    }
 
     #[test]
     fn symbols_of_assembly() {

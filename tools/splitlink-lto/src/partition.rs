@@ -66,6 +66,7 @@ fn finish(part: &Module<'_>, machine: &Machine, late: &Late) -> Result<Buffer> {
     if !late.passes.is_empty() {
         part.run_passes(&late.passes, &target, late.tuning)?;
     }
+    part.use_init_array();
     part.emit(&target)
 }
 

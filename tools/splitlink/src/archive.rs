@@ -26,6 +26,7 @@ pub struct Archive {
     bytes: Arc<Vec<u8>>,
     /// The members, in order.
     pub members: Vec<Member>,
+    is_object: bool,
 }
 
 impl Archive {
@@ -38,7 +39,7 @@ impl Archive {
         let members = members(&bytes).with_context(|| {
             format!("`{}` is not a whole archive\n  help: was it truncated? build the library it comes from again", path.display())
         })?;
-        Ok(Self { bytes: Arc::new(bytes), members })
+        Ok(Self { bytes: Arc::new(bytes), members, is_object: false })
     }
 
     /// Reads the archive at `path`, or an object file as if it were an archive's only member.
@@ -55,7 +56,12 @@ impl Archive {
         let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let members = vec![Member { name, offset: 0, len: bytes.len() }];
-        Ok(Self { bytes: Arc::new(bytes), members })
+        Ok(Self { bytes: Arc::new(bytes), members, is_object: true })
+    }
+
+    /// Whether it is an object file in truth.
+    pub fn is_object(&self) -> bool {
+        self.is_object
     }
 
     /// The contents of `member`.

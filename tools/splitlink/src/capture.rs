@@ -73,7 +73,10 @@ pub fn path_in(arg: &str) -> &str {
     if !arg.starts_with('-') {
         return arg;
     }
-    arg.rsplit_once(['=', ',']).map_or(arg, |(_, path)| path)
+    // A path may have such characters of its own.
+    let ends = || arg.match_indices(['=', ',']).map(|(at, _)| &arg[at + 1..]);
+    let path = ends().find(|end| end.starts_with('/')).or_else(|| ends().find(|end| !end.starts_with('-') && end.contains('/')));
+    path.or_else(|| ends().last()).unwrap_or(arg)
 }
 
 /// Where rustc puts the files that it makes for one link: its output folder, which is ours, or the system's folder for
@@ -144,5 +147,8 @@ mod tests {
         assert!(temporary.is_named_in("-Wl,-Map=p.scratch/map") && !temporary.is_named_in("-Wl,-Map=map"));
         assert_eq!(path_in("-Wl,--version-script=/t/list"), "/t/list");
         assert_eq!(path_in("a=b.o"), "a=b.o");
+        assert_eq!(path_in("-Wl,--version-script=/t/a=1,b/list"), "/t/a=1,b/list");
+        assert_eq!(path_in("-Wl,--version-script=a=1/list"), "a=1/list");
+        assert_eq!(path_in("-Wl,-soname,liba.so"), "liba.so");
     }
 }

@@ -201,7 +201,12 @@ fn portable(arg: &str, context: &Context<'_>) -> Result<String> {
     let mut arg = arg.to_owned();
     if let Some(end) = arg.find("/lib/rustlib/") {
         // The path begins at the argument's beginning or behind `-B`, `=` or `,`.
-        let start = arg[..end].rfind(['=', ',']).map_or(if arg.starts_with('-') { 2 } else { 0 }, |at| at + 1);
+        let absolute = ["=/", ",/"].iter().filter_map(|start| arg[..end].find(start)).min();
+        let start = match absolute.or_else(|| arg[..end].rfind(['=', ','])) {
+            _ if !arg.starts_with('-') => 0,
+            Some(at) => at + 1,
+            None => 2,
+        };
         if start <= end {
             arg.replace_range(start..end, SYSROOT);
         }

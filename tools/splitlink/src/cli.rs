@@ -74,10 +74,11 @@ enum Phase {
         /// [default: none]
         #[arg(long, value_name = "RMETA")]
         dylib_of: Option<PathBuf>,
-        /// Compile the crate for these crate types, each of which link-only can then link: cdylib, dylib, staticlib. Linker
+        /// Compile the crate for these crate types, each of which link-only can then link: cdylib, dylib, staticlib. An rlib among
+        /// them, here or in the command, is left to `metadata` and `codegen`. Linker
         /// arguments of the command that say what kind of file to make (`-Clink-arg=-shared`) are left out then. [default: those
         /// of the command]
-        #[arg(long, value_name = "TYPE,...", value_delimiter = ',', conflicts_with = "dylib_of", value_parser = PossibleValuesParser::new(CRATE_TYPES))]
+        #[arg(long, value_name = "TYPE,...", value_delimiter = ',', conflicts_with = "dylib_of", value_parser = PossibleValuesParser::new(COMPILED_TYPES))]
         crate_types: Vec<String>,
         #[command(flatten)]
         dependencies: Dependencies,
@@ -89,7 +90,8 @@ enum Phase {
     LinkOnly {
         #[command(flatten)]
         inputs: Inputs,
-        /// Where to write the artifact; with its crate type (`cdylib=PATH`) where the plan has several, once for each wanted
+        /// Where to write the artifact; with its crate type (`cdylib=PATH`) where the plan has several, once for each wanted. A path
+        /// that itself begins with a crate type and `=` is written `./cdylib=...`
         #[arg(long = "output", value_name = "[TYPE=]FILE", required = true, value_parser = output)]
         outputs: Vec<(Option<String>, PathBuf)>,
     },
@@ -130,10 +132,18 @@ enum Phase {
 
 const CRATE_TYPES: &[&str] = &["bin", "cdylib", "dylib", "proc-macro", "staticlib"];
 
+const COMPILED_TYPES: &[&str] = &["bin", "cdylib", "dylib", "proc-macro", "rlib", "staticlib"];
+
 /// Takes `cdylib=PATH` apart; a path may have a `=` of its own.
-fn output(text: &str) -> Result<(Option<String>, PathBuf), std::convert::Infallible> {
+fn output(text: &str) -> Result<(Option<String>, PathBuf), String> {
     Ok(match text.split_once('=') {
+        Some((crate_type, "")) if CRATE_TYPES.contains(&crate_type) => return Err(format!("`{text}` names no file for the {crate_type}")),
         Some((crate_type, path)) if CRATE_TYPES.contains(&crate_type) => (Some(crate_type.to_owned()), path.into()),
+        Some(("rlib" | "lib", _)) => {
+            return Err(
+                "an rlib is not linked; `splitlink metadata` and `splitlink codegen` make it (a path may begin with `./rlib=`)".into()
+            );
+        }
         _ => (None, text.into()),
     })
 }
@@ -234,5 +244,8 @@ mod tests {
     fn outputs_with_and_without_a_type() {
         assert_eq!(output("cdylib=a=b.so"), Ok((Some("cdylib".into()), "a=b.so".into())));
         assert_eq!(output("a=b"), Ok((None, "a=b".into())));
+        assert_eq!(output("./cdylib=a"), Ok((None, "./cdylib=a".into())));
+        assert!(output("cdylib=").is_err_and(|why| why.contains("names no file")));
+        assert!(output("rlib=a").is_err_and(|why| why.contains("codegen")));
     }
 }

@@ -27,7 +27,7 @@ pub fn run(
         Given::Wrapper { wrapper, wrapped } => return command::run_wrapped(&wrapper, own_args, &wrapped),
         Given::Rustc { program, args } => (program, args),
     };
-    metadata::require_library(&args)?;
+    metadata::require_library(&mut args)?;
     let crate_name = args.crate_name().unwrap_or("?").to_owned();
     let scratch = Scratch::beside(output)?;
     dependencies.put_before(&mut args, &scratch, Form::Metadata)?;

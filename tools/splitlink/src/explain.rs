@@ -1,7 +1,7 @@
 //! A link report for people: tables, or a graph for Graphviz.
 
 use crate::formats::Linkage;
-use crate::report::{Artifact, LinkReport, LtoGroup};
+use crate::report::{Artifact, LinkReport, LtoGroup, Milliseconds};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -79,13 +79,26 @@ pub fn tables(report: &LinkReport) -> String {
 const SHOWN: usize = 10;
 
 fn lto_group(text: &mut String, number: usize, group: &LtoGroup) {
-    let LtoGroup { mode, crate_types, threshold, crates, modules, kept, objects, bytes } = group;
+    let LtoGroup { mode, crate_types, threshold, crates, modules, kept, objects, milliseconds } = group;
     writeln!(text, "LTO group {number} ({mode}): {}", crate_types.join(", ")).expect(IN_MEMORY);
     writeln!(text, "  took part: {modules} modules, its own and of {} crates: {}", crates.len(), crates.join(", ")).expect(IN_MEMORY);
     let more = if kept.len() > SHOWN { format!(" and {} more (--json shows all)", kept.len() - SHOWN) } else { String::new() };
     let shown = kept[..kept.len().min(SHOWN)].join(", ");
     writeln!(text, "  kept: {} symbols for others ({threshold} names count): {shown}{more}", kept.len()).expect(IN_MEMORY);
-    writeln!(text, "  made: {objects} objects of {} KiB\n", bytes.div_ceil(1024)).expect(IN_MEMORY);
+    let kib = |bytes: u64| bytes.div_ceil(1024);
+    let largest = objects.iter().copied().max().unwrap_or(0);
+    writeln!(text, "  made: {} objects of {} KiB, the largest of {} KiB", objects.len(), kib(objects.iter().sum()), kib(largest))
+        .expect(IN_MEMORY);
+    if let Some(Milliseconds { total, merge, optimise, generate }) = milliseconds {
+        write!(text, "  took: {total} ms").expect(IN_MEMORY);
+        for (what, time) in [("merging", merge), ("optimising", optimise), ("generating code", generate)] {
+            if let Some(time) = time {
+                write!(text, ", {what} {time}").expect(IN_MEMORY);
+            }
+        }
+        text.push('\n');
+    }
+    text.push('\n');
 }
 
 const IN_MEMORY: &str = "a string takes it";
@@ -161,6 +174,29 @@ bin `app` (app), dylibs preferred
 
 ";
         assert_eq!(tables(&report()), expected);
+    }
+
+    #[test]
+    fn groups_of_lto() {
+        let group = |milliseconds| LtoGroup {
+            mode: "fat".into(),
+            crate_types: vec!["cdylib".into(), "staticlib".into()],
+            threshold: "C".into(),
+            crates: vec!["a-1".into()],
+            modules: 3,
+            kept: vec!["answer".into()],
+            objects: vec![5 * 1024, 1],
+            milliseconds,
+        };
+        let fat = Milliseconds { total: 9, merge: Some(1), optimise: Some(2), generate: Some(5) };
+        let thin = Milliseconds { total: 7, merge: None, optimise: None, generate: None };
+        let lto = vec![group(None), group(Some(fat)), group(Some(thin))];
+        let tables = tables(&LinkReport { version: VERSION, crate_name: "x".into(), artifacts: Vec::new(), lto });
+        let head = |number| format!("LTO group {number} (fat): cdylib, staticlib\n  took part: 3 modules, its own and of 1 crates: a-1\n");
+        let kept = "  kept: 1 symbols for others (C names count): answer\n  made: 2 objects of 6 KiB, the largest of 5 KiB\n";
+        let times = ["", "  took: 9 ms, merging 1, optimising 2, generating code 5\n", "  took: 7 ms\n"];
+        let expected: String = (1..).zip(times).map(|(number, times)| format!("{}{kept}{times}\n", head(number))).collect();
+        assert_eq!(tables, expected);
     }
 
     #[test]

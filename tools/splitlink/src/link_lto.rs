@@ -10,12 +10,13 @@ use crate::lto::inputs::Inputs;
 use crate::lto::request::ENGINE;
 use crate::lto::{self, Lto, Optimised, kept, thin};
 use crate::plan::{FILE, Item, LtoOptions};
-use crate::report::LtoGroup;
+use crate::report::{LtoGroup, Milliseconds};
 use crate::symbols::Defined;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// What LTO made of the links of one plan.
 #[derive(Debug, Default)]
@@ -69,6 +70,7 @@ pub(crate) fn optimise(links: &[Linking<'_>]) -> Result<Groups> {
 }
 
 fn optimise_group(members: &[&Linking<'_>], options: &LtoOptions) -> Result<(Optimised, LtoGroup)> {
+    let began = Instant::now();
     let first = members[0];
     let dir = first.scratch.subdir("lto")?;
     let natives = first.scratch.subdir("lto/native")?;
@@ -78,12 +80,14 @@ fn optimise_group(members: &[&Linking<'_>], options: &LtoOptions) -> Result<(Opt
         linking.gather(&mut inputs, &natives)?;
         keep.extend(linking.kept()?);
     }
+    inputs.check_producers()?;
     if !inputs.modules.iter().any(|module| !module.on_demand) {
         bail!("`{}` has no bitcode\n  help: give `--lto` to no-link too", first.plan.crate_name);
     }
     keep.extend(inputs.needed);
     let keep: Vec<String> = keep.into_iter().collect();
     let modules = inputs.modules.len();
+    let mut phases = None;
     let objects = match first.inputs.lto {
         Lto::Thin => {
             let shared = members.iter().any(|linking| linking.link.crate_type != "bin");
@@ -104,14 +108,17 @@ fn optimise_group(members: &[&Linking<'_>], options: &LtoOptions) -> Result<(Opt
                 None => beside_this_program()?,
             };
             let engine = Engine { program: &program, sysroot: first.inputs.sysroot.as_deref() };
-            engine.objects(inputs.modules, keep.clone(), options.clone(), &dir)?.0
+            let (objects, answer) = engine.objects(inputs.modules, keep.clone(), options.clone(), &dir)?;
+            phases = Some(answer.milliseconds);
+            objects
         }
     };
+    let total = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut defined = Defined::default();
-    let mut bytes = 0;
+    let mut sizes = Vec::with_capacity(objects.len());
     for object in &objects {
         defined.add_object(object)?;
-        bytes += fs::metadata(object).map_or(0, |file| file.len());
+        sizes.push(fs::metadata(object).map_or(0, |file| file.len()));
     }
     let group = LtoGroup {
         mode: first.inputs.lto.name().to_owned(),
@@ -120,8 +127,11 @@ fn optimise_group(members: &[&Linking<'_>], options: &LtoOptions) -> Result<(Opt
         crates: first.decision.of(Linkage::Static).map(str::to_owned).collect(),
         modules,
         kept: keep.into_iter().filter(|name| defined.has(name.as_bytes())).collect(),
-        objects: objects.len(),
-        bytes,
+        objects: sizes,
+        milliseconds: first.inputs.report_times.then(|| {
+            let phase = |at: usize| phases.map(|phases| phases[at]);
+            Milliseconds { total, merge: phase(0), optimise: phase(1), generate: phase(2) }
+        }),
     };
     Ok((Optimised { objects, natives: inputs.natives }, group))
 }
@@ -137,6 +147,17 @@ fn beside_this_program() -> Result<PathBuf> {
         );
     }
     Ok(engine)
+}
+
+/// Whether the linker takes all of the archives that come after its argument `arg`; none if that says nothing of it.
+fn takes_whole_archives(arg: &str) -> Option<bool> {
+    let parts = arg.strip_prefix("-Wl,").unwrap_or(arg).split(',');
+    let says = parts.filter_map(|part| match part.trim_start_matches('-') {
+        "whole-archive" if part.starts_with('-') => Some(true),
+        "no-whole-archive" if part.starts_with('-') => Some(false),
+        _ => None,
+    });
+    says.last()
 }
 
 impl Linking<'_> {
@@ -181,6 +202,7 @@ impl Linking<'_> {
 
     /// Adds what of this link takes part; what of it does not goes into archives in `natives`.
     fn gather(&self, inputs: &mut Inputs, natives: &Path) -> Result<()> {
+        let mut whole_archives = false;
         // What rustc itself puts into an archive has no order.
         for part in link_line::with_formats(&self.link.line, &self.decision.linkage()).parts {
             let Part::Item(item) = part else { continue };
@@ -204,8 +226,10 @@ impl Linking<'_> {
                 _ => {
                     if let Some(path) = self.native_file(item)? {
                         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                        let whole = path.extension().is_some_and(|extension| extension == "o");
-                        inputs.add_archive(&name, &path, whole, natives)?;
+                        inputs.add_archive(&name, &path, whole_archives, natives)?;
+                    }
+                    if let Item::TargetFlag { arg } | Item::Passthrough { arg } = item {
+                        whole_archives = takes_whole_archives(arg).unwrap_or(whole_archives);
                     }
                 }
             }

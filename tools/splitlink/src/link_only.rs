@@ -69,6 +69,9 @@ pub struct Inputs {
     /// Where to write the link report (JSON; docs/dependency-formats.md describes it), which `explain` shows. [default: none]
     #[arg(long, value_name = "JSON")]
     pub report: Option<PathBuf>,
+    /// Put into the report how long each run of LTO took, which makes its bytes others each time. [default: leave times out]
+    #[arg(long, requires = "report")]
+    pub report_times: bool,
 }
 
 /// Runs the phase: links what `outputs` asks for, by crate type (`None`: the plan's only one).

@@ -83,10 +83,13 @@ pub(crate) fn forget_outputs(args: &mut RustcArgs) {
     }
 }
 
-/// Only the crate types that are no link have metadata and code to split.
-pub(crate) fn require_library(args: &RustcArgs) -> Result<()> {
+/// Leaves of the command's crate types the rlib, the one that is no link and has metadata and code to split.
+pub(crate) fn require_library(args: &mut RustcArgs) -> Result<()> {
     let types = args.crate_types();
-    if types != ["rlib"] {
+    if types.len() > 1 && types.iter().any(|crate_type| crate_type == "rlib") {
+        args.remove("crate-type", |_| true);
+        args.push("crate-type", "rlib");
+    } else if types != ["rlib"] {
         bail!(
             "the crate `{}` is built as {}, which is linked\n  help: `splitlink metadata` and `splitlink codegen` are for rlibs; use `splitlink no-link`",
             args.crate_name().unwrap_or("?"),
@@ -105,7 +108,7 @@ pub fn run(output: &Path, dependencies: &Dependencies, own_args: &[String], comm
         Given::Wrapper { wrapper, wrapped } => return command::run_wrapped(&wrapper, own_args, &wrapped),
         Given::Rustc { program, args } => (program, args),
     };
-    require_library(&args)?;
+    require_library(&mut args)?;
     let crate_name = args.crate_name().unwrap_or("?").to_owned();
     let scratch = worker.and_then(|worker| worker.scratch.clone()).map_or_else(|| Scratch::beside(output), Scratch::at)?;
     dependencies.put_before(&mut args, &scratch, Form::Metadata)?;

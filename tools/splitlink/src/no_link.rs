@@ -58,7 +58,13 @@ pub fn run(outputs: &Outputs<'_>, dependencies: &Dependencies, own_args: &[Strin
             value.split_once('=').is_some_and(|(key, arg)| key.replace('_', "-") == "link-arg" && says_what_to_link(arg))
         });
     }
-    let crate_types = args.crate_types();
+    let mut crate_types = args.crate_types();
+    if crate_types.len() > 1 && crate_types.iter().any(|t| t == "rlib") {
+        // `metadata` and `codegen` make it, of the same command. rustc would do no LTO beside it.
+        crate_types.retain(|t| t != "rlib");
+        args.remove("crate-type", |_| true);
+        args.push("crate-type", crate_types.join(","));
+    }
     refuse_unsupported(&args, &crate_types)?;
     let has_staticlib = crate_types.iter().any(|t| t == "staticlib");
     let asked = Asked::from(&args);
@@ -209,7 +215,7 @@ fn refuse_unsupported(args: &RustcArgs, crate_types: &[String]) -> Result<()> {
     {
         bail!(
             "the crate `{name}` is compiled with `-Clto{}{lto}`, for which rustc needs the code of every dependency while it compiles\n  \
-             help: leave out `-Clto`; splitlink does not do LTO yet",
+             help: leave out `-Clto`, and give `--lto` to no-link, and to link-only with `thin` or `fat`",
             if lto.is_empty() { "" } else { "=" }
         );
     }
@@ -319,7 +325,8 @@ fn staticlib_line(
 ) -> Result<Line> {
     let mut line = Line::default();
     for dir in search_dirs {
-        let dir = dir.split_once('=').map_or(dir.as_str(), |(_, dir)| dir);
+        let kinds = ["native", "crate", "dependency", "framework", "all"];
+        let dir = dir.split_once('=').filter(|(kind, _)| kinds.contains(kind)).map_or(dir.as_str(), |(_, dir)| dir);
         if !Path::new(dir).starts_with(scratch.path()) {
             line.items.push(Item::SearchPath { dir: relative(dir, cwd) });
         }

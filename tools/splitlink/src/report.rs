@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// The version of the format that this program writes and reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// A link report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,10 +39,28 @@ pub struct LtoGroup {
     pub modules: usize,
     /// The symbols that were kept for what is outside, in order.
     pub kept: Vec<String>,
-    /// How many objects came out.
-    pub objects: usize,
-    /// Their size, in bytes.
-    pub bytes: u64,
+    /// The size of each object that came out, in bytes, in the order in which they are linked.
+    pub objects: Vec<u64>,
+    /// How long it took; only if the report is to have times, with which it has other bytes each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<Milliseconds>,
+}
+
+/// How long a run of LTO took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Milliseconds {
+    /// All of it, gathering what takes part included.
+    pub total: u64,
+    /// Fat: making one module of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<u64>,
+    /// Fat: the optimisations that look at more than one function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimise: Option<u64>,
+    /// Fat: optimising the parts to the end, and their code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generate: Option<u64>,
 }
 
 /// How one artifact was linked.

@@ -26,15 +26,16 @@ pub struct Inputs {
     pub natives: HashMap<PathBuf, Option<PathBuf>>,
     /// The crate's own modules. Those of a staticlib have names of their own, and may be the same.
     own: Vec<Vec<u8>>,
-    /// Which LLVM wrote the first module.
-    producer: Option<(u32, String)>,
+    own_names: BTreeSet<String>,
+    /// Which LLVM wrote each module, to compare once that of the own ones is known.
+    producers: Vec<(u32, String)>,
 }
 
 impl Inputs {
     /// Adds the crate's own module `path`, called `name`.
     ///
     /// # Errors
-    /// If it cannot be read, or is bitcode of another LLVM than the others.
+    /// If it cannot be read, or does not say which LLVM wrote it.
     pub fn add_own(&mut self, name: &str, path: &Path) -> Result<()> {
         let bytes = fs::read(path).with_context(|| format!("cannot read the module `{}`", path.display()))?;
         match bitcode::range(&bytes) {
@@ -42,6 +43,7 @@ impl Inputs {
                 if !self.own.contains(&bytes) {
                     self.add_module(name, path, &bytes[range.clone()], range.start, false)?;
                     self.own.push(bytes);
+                    self.own_names.insert(name.to_owned());
                 }
                 self.natives.insert(path.to_owned(), None);
             }
@@ -50,16 +52,18 @@ impl Inputs {
         Ok(())
     }
 
-    /// Adds the archive or object `path`, of which messages say `name`. `whole` says that all of it is linked, needed or not.
+    /// Adds the archive or object `path`, of which messages say `name`. `whole` says that all of it is linked, needed or not, as an object
+    /// always is.
     /// What in it has no bitcode goes into an archive in `dir`.
     ///
     /// # Errors
-    /// If it cannot be read, or holds bitcode of another LLVM than the others.
+    /// If it cannot be read, or holds bitcode that does not say which LLVM wrote it.
     pub fn add_archive(&mut self, name: &str, path: &Path, whole: bool, dir: &Path) -> Result<()> {
         if self.natives.contains_key(path) {
             return Ok(());
         }
         let archive = members(path)?;
+        let whole = whole || archive.is_object();
         let mut native = BTreeSet::new();
         let mut any_bitcode = false;
         for member in archive.members.iter().filter(|member| !rlib::is_metadata(&member.name)) {
@@ -94,6 +98,25 @@ impl Inputs {
         Ok(())
     }
 
+    /// Checks that the LLVM of the Rust toolchain, which wrote the crate's own modules, can read all others: LLVM reads what an older one
+    /// wrote, not what a newer one did.
+    ///
+    /// # Errors
+    /// If it cannot read one.
+    pub fn check_producers(&self) -> Result<()> {
+        let own = self.modules.iter().position(|module| self.own_names.contains(&module.name));
+        let Some((major, rust)) = own.map(|at| &self.producers[at]) else { return Ok(()) };
+        let newer = self.modules.iter().zip(&self.producers).find(|(_, (other, _))| other > major);
+        if let Some((module, (_, producer))) = newer {
+            bail!(
+                "`{}` is bitcode of a newer LLVM: {producer} wrote it, and the Rust toolchain has {rust}\n  \
+                 help: LLVM reads bitcode of its own major version and of older ones; compile it with LLVM {major} or an older one, or without LTO",
+                module.name
+            );
+        }
+        Ok(())
+    }
+
     fn add_native(&mut self, object: &[u8]) {
         let Ok(object) = object::File::parse(object) else { return };
         for symbol in object.symbols().filter(|symbol| symbol.is_undefined()) {
@@ -106,15 +129,7 @@ impl Inputs {
     }
 
     fn add_module(&mut self, name: &str, file: &Path, bytes: &[u8], offset: usize, on_demand: bool) -> Result<()> {
-        let (major, producer) = bitcode::major(bytes).with_context(|| format!("cannot use the bitcode of `{name}`"))?;
-        match &self.producer {
-            Some((first, by)) if *first != major => bail!(
-                "`{name}` is bitcode of another LLVM: {producer} wrote it, and {by} what it is linked with\n  \
-                 help: LLVM's bitcode is understood by its own major version; compile it with LLVM {first}, or without LTO"
-            ),
-            Some(_) => {}
-            None => self.producer = Some((major, producer)),
-        }
+        self.producers.push(bitcode::major(bytes).with_context(|| format!("cannot use the bitcode of `{name}`"))?);
         self.modules.push(Bitcode { name: name.to_owned(), file: file.to_owned(), offset, length: bytes.len(), on_demand });
         Ok(())
     }
@@ -146,19 +161,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bitcode_of_two_llvms() {
+    fn bitcode_of_other_llvms() {
         let dir = std::env::temp_dir().join(format!("splitlink-lto-inputs-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         let ours = include_bytes!("identification.bc");
         fs::write(dir.join("a.o"), ours).unwrap();
+        fs::write(dir.join("c.o"), ours).unwrap();
         let mut inputs = Inputs::default();
+        // One that stands before the crate's own.
+        inputs.add_archive("c.o", &dir.join("c.o"), false, &dir).unwrap();
         inputs.add_own("a.o", &dir.join("a.o")).unwrap();
-        inputs.own.clear();
-        inputs.producer = Some((21, "LLVM21.0.0".into()));
-        let message = inputs.add_own("a.o", &dir.join("a.o")).unwrap_err().to_string();
-        for part in ["`a.o`", "LLVM22.1.2-rust-1.95.0-stable wrote it", "LLVM21.0.0", "help:"] {
+        inputs.producers[0] = (23, "LLVM23.0.0".into());
+        let message = inputs.check_producers().unwrap_err().to_string();
+        for part in ["`c.o(c.o)`", "LLVM23.0.0 wrote it", "LLVM22.1.2-rust-1.95.0-stable", "help:"] {
             assert!(message.contains(part), "{part} in {message}");
         }
+        inputs.producers[0] = (14, "LLVM14.0.6".into());
+        inputs.check_producers().unwrap();
         fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -7,6 +7,7 @@ use super::request::{Bitcode, Options};
 use crate::command::{self, ChildFailed};
 use crate::scratch;
 use anyhow::{Context, Result, bail};
+use object::{Object, ObjectSection, SectionFlags};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -74,7 +75,9 @@ impl Run<'_> {
             let version = Command::new(&linker).args(["-flavor", "gnu", "--version"]).output();
             let version = version.with_context(|| command::cannot_start("the toolchain's linker", &linker.to_string_lossy()))?;
             let list = dir.join("list");
-            run(&[format!("--thinlto-index-only={}", list.display()), "--thinlto-emit-imports-files".to_owned()])?;
+            // What has no summary is compiled now, for the second run is left out where nothing is missing.
+            let index_only = format!("--thinlto-index-only={}", list.display());
+            run(&[index_only, "--thinlto-emit-imports-files".to_owned(), format!("--lto-obj-path={}", objects[0].display())])?;
             let needed = fs::read_to_string(&list).with_context(|| format!("cannot read `{}`", list.display()))?;
             let keys = Keys { common: [&version.stdout, options.as_bytes()], digests: RefCell::default() };
             let mut missing = Vec::new();
@@ -96,6 +99,10 @@ impl Run<'_> {
         } else {
             run(&[prelink, only(".bc")])?;
             objects.extend(files.iter().map(|file| made_of(file)));
+        }
+        // Where all have a summary that object may be there, and is one of nothing.
+        if !has_contents(&objects[0]) {
+            objects.remove(0);
         }
         Ok(objects.into_iter().filter(|path| fs::metadata(path).is_ok_and(|object| object.len() > 0)).collect())
     }
@@ -206,6 +213,15 @@ impl Keys<'_> {
 /// What rust-lld calls the object that it made of the module `file`.
 fn made_of(file: &Path) -> PathBuf {
     file.with_file_name(format!("{LINKED}.lto.{}.o", file.file_stem().unwrap_or_default().to_string_lossy()))
+}
+
+/// Whether the object `path` is there and has anything that a program would take.
+fn has_contents(path: &Path) -> bool {
+    let Ok(bytes) = fs::read(path) else { return false };
+    let is_taken = |section: &object::Section<'_, '_>| {
+        matches!(section.flags(), SectionFlags::Elf { sh_flags } if sh_flags & u64::from(object::elf::SHF_ALLOC) != 0) && section.size() > 0
+    };
+    object::File::parse(&*bytes).is_ok_and(|object| object.sections().any(|section| is_taken(&section)))
 }
 
 fn quoted(arg: &str) -> String {
