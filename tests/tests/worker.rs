@@ -360,19 +360,21 @@ fn nobody_asks_for_the_code() -> Outcome {
     Ok(())
 }
 
+/// Makes the folder `name`, in which the actions of `dep` can be run.
+fn write_sandbox(project: &Project, name: &str) -> Result<()> {
+    for file in ["dep.rs", "wrap", "counted/rustc"] {
+        project.write(&format!("{name}/{file}"), project.read(file)?)?;
+        std::fs::set_permissions(project.dir.join(name).join(file), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    }
+    std::fs::create_dir_all(project.dir.join(name).join("out"))?;
+    Ok(())
+}
+
 #[test]
 fn sandboxes_that_are_taken_away() -> Outcome {
     let project = project("sandboxes")?;
-    let sandbox = |name: &str| -> Result<()> {
-        for file in ["dep.rs", "wrap", "counted/rustc"] {
-            project.write(&format!("{name}/{file}"), project.read(file)?)?;
-            std::fs::set_permissions(project.dir.join(name).join(file), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        }
-        std::fs::create_dir_all(project.dir.join(name).join("out"))?;
-        Ok(())
-    };
-    sandbox("s/1")?;
-    sandbox("s/2")?;
+    write_sandbox(&project, "s/1")?;
+    write_sandbox(&project, "s/2")?;
     let mut worker = Client::start(&project, &[])?;
     worker.send_in(1, &project.metadata_action("dep", &[]), "s/1")?;
     worker.answer(1)?.silent()?;
@@ -382,6 +384,43 @@ fn sandboxes_that_are_taken_away() -> Outcome {
     worker.send_in(2, &project.codegen_action("dep", &[]), "s/2")?;
     worker.answer(2)?.silent()?;
     ensure!(project.has("s/2/out/libdep-1.rlib") && !project.has("s/2/calls"), "rustc was run again");
+    Ok(())
+}
+
+/// rustc reads native libraries last, when nothing is left of the sandbox that it started in.
+#[test]
+fn native_libraries_outlive_their_sandbox() -> Outcome {
+    let project = project("native_sandboxes")?;
+    project.write("dep.rs", "#[link(name = \"one\", kind = \"static\")]\nunsafe extern \"C\" {}\npub fn f() -> u8 { 1 }\n")?;
+    let library = format!("!<arch>\n{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\nthe one's own\n", "one.o/", 0, 0, 0, 644, 14);
+    // Links to files that stay, as Bazel's sandboxes have them, and files of the sandbox's own.
+    let sandboxes = [("s/1", true), ("s/2", true), ("s/3", false), ("s/4", false)];
+    for (sandbox, linked) in sandboxes {
+        write_sandbox(&project, sandbox)?;
+        let real = format!("{sandbox}/native/libone.a");
+        if linked {
+            project.write("stays/libone.a", &library)?;
+            std::fs::create_dir_all(project.dir.join(sandbox).join("native"))?;
+            std::os::unix::fs::symlink(project.dir.join("stays/libone.a"), project.dir.join(real))?;
+        } else {
+            project.write(&real, &library)?;
+        }
+    }
+    let flags = words("-Lnative=native");
+    let codegen = project.codegen_action("dep", &flags);
+    let mut worker = Client::start(&project, &[])?;
+    for (id, (first, second)) in [(10, ("s/1", "s/2")), (20, ("s/3", "s/4"))] {
+        worker.send_in(id, &project.metadata_action("dep", &flags), first)?;
+        worker.answer(id)?.silent()?;
+        project.write(&format!("{second}/out/libdep-1.rmeta"), project.read(&format!("{first}/out/libdep-1.rmeta"))?)?;
+        ensure!(project.read(&format!("{first}/calls"))? == b"call\n", "rustc was not run in {first}");
+        std::fs::remove_dir_all(project.dir.join(first))?;
+        worker.send_in(id + 1, &codegen, second)?;
+        worker.answer(id + 1)?.silent()?;
+        ensure!(project.has(&format!("{second}/out/libdep-1.rlib")) && !project.has(&format!("{second}/calls")), "rustc was run again");
+        let served = project.read(&format!("{second}/out/libdep-1.rlib"))?;
+        ensure!(served.windows(12).any(|part| part == b"the one's ow"), "the native library is not inside");
+    }
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! cargo-bazel and for the programs themselves from `cargo metadata`, all in a scratch folder of the cache. Each program has a target for
 //! each of [`Rules`].
 
+pub mod bench;
 pub mod buck2_files;
 mod build_file;
 mod cargo_bazel;

@@ -7,6 +7,7 @@ use crate::diagnostics::{self, Until, Watcher};
 use crate::rustc_args::RustcArgs;
 use crate::scratch::{self, Scratch};
 use crate::worker::attached::Worker;
+use crate::worker::native;
 use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 use std::path::{Path, PathBuf};
@@ -123,6 +124,9 @@ pub fn run(output: &Path, dependencies: &Dependencies, own_args: &[String], comm
     if !worker.suspends() {
         diagnostics::run(&program, args, Until::Metadata, Watcher { started: Some(&started), metadata: None })?;
         return scratch::publish(&rmeta, output);
+    }
+    if worker.sandboxed {
+        native::keep(&mut args, &scratch)?;
     }
     let mut resume = None;
     let mut suspend = |rustc: &mut Child, json: bool| {

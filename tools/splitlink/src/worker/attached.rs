@@ -28,6 +28,8 @@ pub struct Worker {
     group: Arc<AtomicI32>,
     /// The scratch folder to use in place of the one beside the output.
     pub scratch: Option<PathBuf>,
+    /// Whether the working folder is taken away while rustc is suspended.
+    pub sandboxed: bool,
     mark: Option<String>,
 }
 
@@ -39,7 +41,7 @@ impl Worker {
     pub fn connect() -> Result<(Vec<String>, Self)> {
         let channel = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().context("there is no standard input")?);
         let mut reader = BufReader::new(channel.try_clone().context("cannot talk to the worker")?);
-        let Some(Start { options, scratch, mark }) = channel::receive(&mut reader)? else {
+        let Some(Start { options, scratch, sandboxed, mark }) = channel::receive(&mut reader)? else {
             bail!("no worker is there\n  help: `splitlink {ATTACHED}` is for `splitlink worker` to call");
         };
         let still = Arc::new(AtomicBool::new(false));
@@ -58,7 +60,7 @@ impl Worker {
                 std::process::exit(1);
             }
         });
-        Ok((options, Self { channel, resumed, still, group, scratch, mark }))
+        Ok((options, Self { channel, resumed, still, group, scratch, sandboxed, mark }))
     }
 
     /// Whether rustc is to be suspended when the metadata is out.

@@ -13,6 +13,8 @@ pub struct Start {
     pub options: Vec<String>,
     /// The scratch folder, where the one beside the output would be taken away while rustc is suspended.
     pub scratch: Option<PathBuf>,
+    /// Whether the working folder is taken away while rustc is suspended.
+    pub sandboxed: bool,
     /// If rustc is to be suspended at the metadata: what to write among the messages at that point.
     pub mark: Option<String>,
 }

@@ -15,6 +15,7 @@
 pub mod attached;
 pub mod channel;
 pub mod job;
+pub mod native;
 pub mod place;
 pub mod protocol;
 pub mod request;

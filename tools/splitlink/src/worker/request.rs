@@ -168,6 +168,7 @@ impl Server {
         let start = Start {
             options: work.action.options.clone(),
             scratch: Some(scratch.clone()),
+            sandboxed: work.sandboxed,
             mark: Some(format!("splitlink: rustc stands still ({} {number})", std::process::id())),
         };
         let mut job = self.start(&work, &start, scratch, running, log)?;
@@ -210,7 +211,7 @@ impl Server {
         }
         log.say(|| format!("{published}: resumed"));
         let outcome = entry.job.finish();
-        // What rustc reads last, native libraries, may be gone from the sandbox that it started in.
+        // What else rustc may read that late (a profile, say) is gone with the sandbox that it started in.
         if outcome.code != 0 && work.sandboxed && !running.is_cancelled() {
             log.say(|| format!("{published}: failed in its first sandbox"));
             return self.run_whole(work, running, log);
@@ -220,7 +221,7 @@ impl Server {
 
     /// Does what would be done without a worker.
     fn run_whole(&self, work: &Work, running: &Running, log: Log) -> Result<Outcome> {
-        let start = Start { options: work.action.options.clone(), scratch: None, mark: None };
+        let start = Start { options: work.action.options.clone(), scratch: None, sandboxed: work.sandboxed, mark: None };
         let output = ["--output", "--plan"].iter().find_map(|name| work.action.option(name)).unwrap_or_default();
         let scratch = Scratch::path_beside(&work.cwd.join(output));
         Ok(self.start(work, &start, scratch, running, log)?.finish())
