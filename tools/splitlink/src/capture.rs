@@ -76,7 +76,7 @@ pub fn path_in(arg: &str) -> &str {
     // A path may have such characters of its own.
     let ends = || arg.match_indices(['=', ',']).map(|(at, _)| &arg[at + 1..]);
     let path = ends().find(|end| end.starts_with('/')).or_else(|| ends().find(|end| !end.starts_with('-') && end.contains('/')));
-    path.or_else(|| ends().last()).unwrap_or(arg)
+    path.or_else(|| ends().next_back()).unwrap_or(arg)
 }
 
 /// Where rustc puts the files that it makes for one link: its output folder, which is ours, or the system's folder for

@@ -152,12 +152,12 @@ fn beside_this_program() -> Result<PathBuf> {
 /// Whether the linker takes all of the archives that come after its argument `arg`; none if that says nothing of it.
 fn takes_whole_archives(arg: &str) -> Option<bool> {
     let parts = arg.strip_prefix("-Wl,").unwrap_or(arg).split(',');
-    let says = parts.filter_map(|part| match part.trim_start_matches('-') {
+    let mut says = parts.filter_map(|part| match part.trim_start_matches('-') {
         "whole-archive" if part.starts_with('-') => Some(true),
         "no-whole-archive" if part.starts_with('-') => Some(false),
         _ => None,
     });
-    says.last()
+    says.next_back()
 }
 
 impl Linking<'_> {
