@@ -46,17 +46,23 @@ pub struct Ran {
 }
 
 impl Project {
-    /// Lays out the project, if there is a Buck2.
+    /// Lays out the project in a test's folder of the name `name`, if there is a Buck2.
     ///
     /// # Errors
     /// If a file cannot be copied.
     pub fn new(name: &str) -> Result<Option<Self>> {
+        Self::lay_out(empty_folder(name)?)
+    }
+
+    /// Lays out the project in the folder `root`, which is empty or not there, if there is a Buck2.
+    ///
+    /// # Errors
+    /// If a file cannot be copied.
+    pub fn lay_out(root: PathBuf) -> Result<Option<Self>> {
         let Some(program) = program() else { return Ok(None) };
-        let project = Self { program, root: empty_folder(name)? };
+        let project = Self { program, root };
         copy(&repository().join("tests/buck2_workspace"), &project.root)?;
-        for part in ["rules/buck2", "rules/common", "examples"] {
-            copy(&repository().join(part), &project.root.join("splitlink").join(part))?;
-        }
+        project.add(&["rules/buck2", "rules/common", "examples"])?;
         fs::copy(tools::splitlink(), project.tool())?;
         fs::copy(tools::splitlink().with_file_name("splitlink-lto"), project.root.join("toolchains/splitlink_lto_program"))?;
         Ok(Some(project))
@@ -65,6 +71,35 @@ impl Project {
     /// The splitlink that the project's toolchain runs.
     pub fn tool(&self) -> PathBuf {
         self.root.join("toolchains/splitlink_program")
+    }
+
+    /// Copies parts of this repository to where the rules are.
+    ///
+    /// # Errors
+    /// If a file cannot be copied.
+    pub fn add(&self, parts: &[&str]) -> Result<()> {
+        for part in parts {
+            let (from, to) = (repository().join(part), self.root.join("splitlink").join(part));
+            fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
+            if from.is_dir() { copy(&from, &to)? } else { _ = fs::copy(from, to)? }
+        }
+        Ok(())
+    }
+
+    /// Changes the project's toolchains: each text must be there once, and is exchanged.
+    ///
+    /// # Errors
+    /// If a text is not there.
+    pub fn change_toolchains(&self, changes: &[(&str, &str)]) -> Result<()> {
+        let path = self.root.join("toolchains/BUCK");
+        let mut text = fs::read_to_string(&path)?;
+        for (old, new) in changes {
+            if text.matches(old).count() != 1 {
+                bail!("toolchains/BUCK does not have this once: {old}");
+            }
+            text = text.replace(old, new);
+        }
+        Ok(fs::write(path, text)?)
     }
 
     /// A Buck2 command.
