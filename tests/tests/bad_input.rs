@@ -205,6 +205,10 @@ fn crate_types_that_a_plan_has_not() -> Outcome {
     nothing_made(&project, &one, LINKED, &["the plan of `app` has no cdylib", "it has bin"])?;
     good(&project.no_link(&project.linked("library", "cdylib,staticlib"))?)?;
     nothing_made(&project, &project.link_only()?, LINKED, &["`library` has several crate types: cdylib, staticlib"])?;
+    for outputs in ["--output cdylib=out/artifact --output staticlib=out/artifact", "--output cdylib=out/a --output cdylib=out/artifact"] {
+        let output = project.link_only_with(&format!("--rlib out/libdep-1.rlib {outputs}"))?;
+        nothing_made(&project, &output, &["out/artifact", "out/a"], &["`out/artifact` is asked for twice", "as the cdylib"])?;
+    }
     Ok(())
 }
 

@@ -60,6 +60,16 @@ fn thin() -> Result<()> {
     good(&link()?)?;
     ensure!(cached() == entries, "an unchanged module was optimised again");
     ensure!(project.read("out/artifact")? == first, "what comes out of the cache differs");
+    // Bounded: what does not fit is not kept, and the link is the same.
+    let size = || -> Result<u64> {
+        let files = names_in(&project.dir.join("out/cache")).into_iter().map(|name| fs::metadata(project.dir.join("out/cache").join(name)));
+        Ok(files.collect::<std::io::Result<Vec<_>>>()?.iter().map(fs::Metadata::len).sum())
+    };
+    let bound = size()? / 2;
+    let options = format!("--rlib out/libdep-1.rlib --lto thin --lto-cache out/cache --lto-cache-size {bound} --output out/artifact");
+    good(&project.link_only_with(&options)?)?;
+    ensure!((1..=bound).contains(&size()?), "the cache holds {} bytes and may hold {bound}", size()?);
+    ensure!(project.read("out/artifact")? == first, "what is made with a small cache differs");
     fs::remove_dir_all(project.dir.join("out/cache"))?;
     good(&project.link_only_with("--rlib out/libdep-1.rlib --lto thin --output out/artifact")?)?;
     ensure!(project.read("out/artifact")? == first, "what is made without the cache differs");

@@ -60,6 +60,8 @@ table! { program:
     two_versions_of_a_crate: bin("twice_app").deps(&["twice=twice_new", "uses_old"]).graph(O2).prints(&["new and old"]);
     no_std: bin("bare_app").deps(&["bare"]).graph(&["-Copt-level=2", "-Cpanic=abort"]).exits(9);
     gnu_linker: app().graph(O2).flags(["-Clink-arg=-fuse-ld=bfd"]);
+    mold: app().graph(O2).flags(["-Clink-arg=-fuse-ld=mold"]);
+    medium_code_model: app().graph(&["-Copt-level=2", "-Ccode-model=medium"]);
     shared_std: app().graph(O2).shared_std(&["-Cprefer-dynamic"]).has(&["needed libstd-"]).reference_without_lto();
     tests: test("app").deps(&["facade"]).graph(O2).prints(&["test result: ok. 2 passed"]);
 }

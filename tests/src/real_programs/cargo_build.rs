@@ -30,6 +30,12 @@ pub fn build(workspace: impl AsRef<Path>, program: &Program, profile: Profile, t
     Ok(target_dir.join(folder).join(program.bin))
 }
 
+/// Builds `program` optimised and with link-time optimisation, `thin` or `fat`, into `target_dir` and returns the executable.
+pub fn build_with_lto(workspace: &Workspace, program: &Program, mode: &str, target_dir: &Path) -> Result<PathBuf> {
+    run(command(workspace, program, Profile::Release, target_dir).env("CARGO_PROFILE_RELEASE_LTO", mode))?;
+    Ok(target_dir.join("release").join(program.bin))
+}
+
 /// The command that builds `program` into `target_dir`.
 pub fn command(workspace: impl AsRef<Path>, program: &Program, profile: Profile, target_dir: &Path) -> Command {
     let mut command = cargo("build", workspace.as_ref(), program);

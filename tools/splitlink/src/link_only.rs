@@ -82,6 +82,16 @@ pub fn run(inputs: &Inputs, outputs: &[(Option<String>, PathBuf)]) -> Result<()>
     let plan = LinkPlan::read(&inputs.plan)?;
     let offered = Offered::new(&inputs.rlibs, &inputs.dylibs, inputs.std_manifest.as_deref())?;
     offered.check_builds(&plan)?;
+    // rustc itself gives a cdylib and a dylib of one crate the same name, and leaves the one that it wrote last.
+    for (at, (crate_type, output)) in outputs.iter().enumerate() {
+        if let Some((other, _)) = outputs[..at].iter().find(|(other, path)| path == output || other == crate_type) {
+            let [one, two] = [other, crate_type].map(|each| each.as_deref().unwrap_or("artifact"));
+            bail!(
+                "`{}` is asked for twice, as the {one} and as the {two}\n  help: give each crate type one `--output`, and each a file of its own",
+                output.display()
+            );
+        }
+    }
     let mut jobs = Vec::with_capacity(outputs.len());
     for (crate_type, output) in outputs {
         let link = link_for(&plan, crate_type.as_deref())?;
