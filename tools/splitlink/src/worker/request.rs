@@ -222,13 +222,12 @@ impl Server {
     /// Does what would be done without a worker.
     fn run_whole(&self, work: &Work, running: &Running, log: Log) -> Result<Outcome> {
         let start = Start { options: work.action.options.clone(), scratch: None, sandboxed: work.sandboxed, mark: None };
-        let output = ["--output", "--plan"].iter().find_map(|name| work.action.option(name)).unwrap_or_default();
-        let scratch = Scratch::path_beside(&work.cwd.join(output));
+        let scratch = Scratch::path_beside(&work.cwd.join(work.output()));
         Ok(self.start(work, &start, scratch, running, log)?.finish())
     }
 
     fn start(&self, work: &Work, start: &Start, scratch: PathBuf, running: &Running, log: Log) -> Result<Job> {
-        log.say(|| format!("{}: started for {}", work.action.option("--output").unwrap_or_default(), work.action.phase()));
+        log.say(|| format!("{}: started for {}", work.output(), work.action.phase()));
         let job = Job::start(&work.action, &self.program, &work.cwd, start, scratch)?;
         running.runs(&job)?;
         Ok(job)
@@ -269,6 +268,11 @@ impl Work {
         inputs.sort();
         let sandboxed = !request.sandbox_dir.is_empty();
         Ok(Self { action, cwd: cwd.join(request.sandbox_dir), inputs, named: request.request_id != 0, sandboxed })
+    }
+
+    /// What the action makes, or the first of it.
+    fn output(&self) -> &str {
+        ["--output", "--plan"].iter().find_map(|name| self.action.option(name)).unwrap_or_default()
     }
 
     fn identity(&self) -> Identity {
