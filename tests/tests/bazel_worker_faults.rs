@@ -48,6 +48,8 @@ pub fn wait(_: TokenStream) -> TokenStream {
 
 const TARGETS: &[&str] = &["//tests/faults:program"];
 
+const NO_WORKER: &str = "--//rules/bazel:worker=false";
+
 /// Nobody ends what is suspended while a loaded machine takes its time; alike for both actions, for they share a worker.
 const PATIENT: [&str; 3] =
     [WORKER, "--worker_extra_flag=SplitlinkMetadata=--max-idle=600", "--worker_extra_flag=SplitlinkCodegen=--max-idle=600"];
@@ -74,7 +76,7 @@ impl Faults {
         faults.watched.clean()?;
         for value in [0, 1] {
             faults.write_source(value)?;
-            faults.plain[value] = faults.watched.clone.build(&[], TARGETS)?;
+            faults.plain[value] = faults.watched.clone.build(&[NO_WORKER], TARGETS)?;
         }
         ensure!(faults.plain[0].contains_key("tests/faults/program"), "no program was built: {:?}", faults.plain[0].keys());
         ensure!(faults.plain[0] != faults.plain[1], "the source does not matter, so nothing is tested");
@@ -303,7 +305,7 @@ rust_binary(
     fs::write(folder.join("library.rs"), "#![no_std]\npub fn value() -> i32 {\n    1\n}\n")?;
     fs::write(folder.join("program.rs"), "fn main() {\n    std::process::exit(c199::value() - 1)\n}\n")?;
     watched.clean()?;
-    let plain = watched.clone.build(&["--spawn_strategy=local"], MANY)?;
+    let plain = watched.clone.build(&[NO_WORKER, "--spawn_strategy=local"], MANY)?;
     ensure!(plain.keys().filter(|name| name.ends_with(".rlib")).count() == 200 && watched.attached() == 0, "{:?}", plain.keys());
 
     for (limit, most) in [("--max-suspended=2", 2), ("--max-suspended-memory=0", 0)] {
