@@ -48,6 +48,8 @@ pub fn wait(_: TokenStream) -> TokenStream {
 
 const TARGETS: &[&str] = &["//tests/faults:program"];
 
+const NO_WORKER: &str = "--//rules/bazel:worker=false";
+
 /// Nobody ends what is suspended while a loaded machine takes its time; alike for both actions, for they share a worker.
 const PATIENT: [&str; 3] =
     [WORKER, "--worker_extra_flag=SplitlinkMetadata=--max-idle=600", "--worker_extra_flag=SplitlinkCodegen=--max-idle=600"];
@@ -74,7 +76,7 @@ impl Faults {
         faults.watched.clean()?;
         for value in [0, 1] {
             faults.write_source(value)?;
-            faults.plain[value] = faults.watched.clone.build(&[], TARGETS)?;
+            faults.plain[value] = faults.watched.clone.build(&[NO_WORKER], TARGETS)?;
         }
         ensure!(faults.plain[0].contains_key("tests/faults/program"), "no program was built: {:?}", faults.plain[0].keys());
         ensure!(faults.plain[0] != faults.plain[1], "the source does not matter, so nothing is tested");
@@ -91,13 +93,19 @@ impl Faults {
 
     fn write_source(&self, value: usize) -> Result<()> {
         let text = format!("waiting::wait!();\npub fn value() -> i32 {{\n    {value}\n}}\n");
-        Ok(fs::write(self.watched.clone.root.join("tests/faults/held.rs"), text)?)
+        Ok(fs::write(self.source(), text)?)
+    }
+
+    fn source(&self) -> PathBuf {
+        self.watched.clone.root.join("tests/faults/held.rs")
     }
 
     /// Makes the library's actions run again, none of which has been started by a worker yet.
     fn change_to(&self, value: usize) -> Result<()> {
         self.watched.build(&PATIENT, TARGETS)?;
+        let before = fs::read_to_string(self.source())?;
         self.write_source(value)?;
+        ensure!(fs::read_to_string(self.source())? != before, "the source is that of before, so nothing is compiled");
         self.watched.forget_starts()
     }
 
@@ -139,7 +147,9 @@ fn whatever_happens_in_the_middle_of_a_build() -> Result<()> {
     a_suspended_rustc_that_is_killed(&faults)?;
     a_worker_that_is_killed(&faults)?;
     a_source_that_changes(&faults)?;
+    a_build_that_is_interrupted(&faults)?;
     a_bazel_that_is_killed(&faults)?;
+    json_and_a_log(&faults)?;
     faults.watched.shut_down()
 }
 
@@ -215,9 +225,44 @@ fn a_source_that_changes(faults: &Faults) -> Result<()> {
     Ok(())
 }
 
+/// With cancellation rustc is ended at once, though it would wait forever.
+fn a_build_that_is_interrupted(faults: &Faults) -> Result<()> {
+    faults.change_to(1)?;
+    faults.in_the_macro(&[&PATIENT[..], &["--experimental_worker_cancellation"]].concat(), |build, rustc| {
+        kill("-INT", &build.id().to_string())?;
+        wait_until("rustc ends", || !is_alive(rustc))?;
+        failed(build)
+    })?;
+    ensure!(faults.watched.processes("attached").is_empty(), "something was left running");
+    faults.go_on()?;
+    faults.next_is_right(1, "after a build was interrupted")
+}
+
+/// Bazel speaks JSON as well, and with `--worker_verbose` a worker says what becomes of its actions.
+fn json_and_a_log(faults: &Faults) -> Result<()> {
+    let rule = faults.watched.clone.root.join("rules/bazel/private/compile_action.bzl");
+    let text = fs::read_to_string(&rule)?;
+    let (proto, json) = (r#""requires-worker-protocol": "proto""#, r#""requires-worker-protocol": "json""#);
+    ensure!(text.contains(proto), "the rules no longer say {proto}");
+    fs::write(&rule, text.replace(proto, json))?;
+    faults.write_source(1)?;
+    faults.watched.forget_starts()?;
+    let built = faults.watched.clone.build(&[&PATIENT[..], &["--worker_verbose"]].concat(), TARGETS)?;
+    same(&faults.plain[1], &built, "with JSON")?;
+    ensure!(faults.watched.attached() > 0, "no worker was asked");
+    let logs = fs::read_dir(format!("{}.output/bazel-workers", faults.watched.clone.root.display()))?;
+    let logs: Vec<_> = logs.map(|entry| Ok(fs::read_to_string(entry?.path()).unwrap_or_default())).collect::<Result<_>>()?;
+    for said in ["rmeta: suspended with ", "rmeta: resumed", "plan.json: started for no-link"] {
+        ensure!(logs.iter().any(|log| log.contains(said)), "no log of a worker says `{said}`:\n{}", logs.join("\n"));
+    }
+    fs::write(&rule, text)?;
+    eprintln!("worker: right in JSON");
+    Ok(())
+}
+
 /// Its workers see the end of their input.
 fn a_bazel_that_is_killed(faults: &Faults) -> Result<()> {
-    faults.change_to(1)?;
+    faults.change_to(0)?;
     let server = faults.watched.clone.bazel().args(["info", "server_pid"]).output()?;
     let server = String::from_utf8(server.stdout)?.trim().to_owned();
     faults.in_the_macro(&PATIENT, |build, rustc| {
@@ -228,7 +273,7 @@ fn a_bazel_that_is_killed(faults: &Faults) -> Result<()> {
     let left = || [faults.watched.processes("--persistent_worker"), faults.watched.processes("attached")].concat();
     wait_until("all else ends", || left().is_empty())?;
     faults.go_on()?;
-    faults.next_is_right(1, "after Bazel was killed")
+    faults.next_is_right(0, "after Bazel was killed")
 }
 
 /// 200 libraries with two suspended processes at most, and with no memory for any.
@@ -260,7 +305,7 @@ rust_binary(
     fs::write(folder.join("library.rs"), "#![no_std]\npub fn value() -> i32 {\n    1\n}\n")?;
     fs::write(folder.join("program.rs"), "fn main() {\n    std::process::exit(c199::value() - 1)\n}\n")?;
     watched.clean()?;
-    let plain = watched.clone.build(&["--spawn_strategy=local"], MANY)?;
+    let plain = watched.clone.build(&[NO_WORKER, "--spawn_strategy=local"], MANY)?;
     ensure!(plain.keys().filter(|name| name.ends_with(".rlib")).count() == 200 && watched.attached() == 0, "{:?}", plain.keys());
 
     for (limit, most) in [("--max-suspended=2", 2), ("--max-suspended-memory=0", 0)] {
