@@ -4,11 +4,12 @@
 use crate::rustc_fixture::tools::{self, empty_folder, repository, run, skip, succeed};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 /// What says where Buck2 is.
 const VARIABLE: &str = "BUCK2";
@@ -197,6 +198,35 @@ impl Project {
                 Ok(Ran { target: target.to_owned(), action: action.to_owned() })
             })
             .collect()
+    }
+
+    /// When each action of the last command began and ended, by its target's name and its category: from Buck2's event log.
+    ///
+    /// # Errors
+    /// If Buck2 does not say.
+    pub fn spans(&self) -> Result<BTreeMap<(String, String), (Duration, Duration)>> {
+        let mut begun = HashMap::new();
+        let mut spans = BTreeMap::new();
+        for line in self.buck2(&["log", "show"])?.lines() {
+            let event = &serde_json::from_str::<Value>(line)?["Event"];
+            let (seconds, nanos) = (event["timestamp"][0].as_u64(), event["timestamp"][1].as_u64().and_then(|nanos| nanos.try_into().ok()));
+            let (Some(id), Some(seconds), Some(nanos)) = (event["span_id"].as_u64(), seconds, nanos) else { continue };
+            let at = Duration::new(seconds, nanos);
+            let start = &event["data"]["SpanStart"]["data"]["ActionExecution"];
+            let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            if start.is_object() {
+                let target = word(&start["key"]["owner"]["TargetLabel"]["label"]["package"])
+                    + ":"
+                    + &word(&start["key"]["owner"]["TargetLabel"]["label"]["name"]);
+                let action = format!("{} {}", word(&start["name"]["category"]), word(&start["name"]["identifier"]));
+                begun.insert(id, ((target, action), at));
+            } else if event["data"]["SpanEnd"].is_object()
+                && let Some((name, began)) = begun.remove(&id)
+            {
+                spans.insert(name, (began, at));
+            }
+        }
+        Ok(spans)
     }
 
     /// The kinds of actions that the last command ran.

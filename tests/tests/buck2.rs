@@ -76,6 +76,17 @@ exec '{tool}' "$@"
     assert!(began.exists());
     let ran = project.ran()?;
     assert!(ran.iter().any(|ran| ran.action == "rustc rlib [pic]"), "the library was compiled: {ran:?}");
+
+    // Buck2's own log says the same, and that the link waits for the code.
+    let spans = project.spans()?;
+    let span = |target: &str, action: &str| {
+        let key = (format!("splitlink//examples/hello:{target}"), action.to_owned());
+        *spans.get(&key).unwrap_or_else(|| panic!("{key:?}: {:?}", spans.keys()))
+    };
+    let (code, no_link, link_only) =
+        (span("greeting", "rustc rlib [pic]"), span("hello", "splitlink_no_link bin"), span("hello", "splitlink_link_only bin"));
+    assert!(no_link.0 < code.1, "no-link begins before the library's code is done");
+    assert!(code.1 <= link_only.0 && no_link.1 <= link_only.0, "link-only begins when both are done");
     Ok(())
 }
 
