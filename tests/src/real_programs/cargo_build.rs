@@ -31,7 +31,7 @@ pub fn build(workspace: impl AsRef<Path>, program: &Program, profile: Profile, t
 }
 
 /// Builds `program` optimised and with link-time optimisation, `thin` or `fat`, into `target_dir` and returns the executable.
-pub fn build_with_lto(workspace: &Workspace, program: &Program, mode: &str, target_dir: &Path) -> Result<PathBuf> {
+pub fn build_with_lto(workspace: impl AsRef<Path>, program: &Program, mode: &str, target_dir: &Path) -> Result<PathBuf> {
     run(command(workspace, program, Profile::Release, target_dir).env("CARGO_PROFILE_RELEASE_LTO", mode))?;
     Ok(target_dir.join("release").join(program.bin))
 }
