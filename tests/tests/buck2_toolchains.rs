@@ -18,7 +18,7 @@ explicit_sysroot_toolchain(
     name = "rust_explicit",
     advanced_unstable_linking = {advanced},
     base = ":rust_stable",
-    crates = ["root//sysroot:" + name for name in ["alloc", "core", "panic_unwind", "proc_macro", "std", "test"]],
+    crates = ["root//sysroot:" + name for name in ["alloc", "compiler_builtins", "core", "panic_unwind", "proc_macro", "std", "test"]],
 )
 
 splitlink_rust_toolchain("#

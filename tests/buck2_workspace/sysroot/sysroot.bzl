@@ -122,7 +122,7 @@ def _toolchain_impl(ctx: AnalysisContext) -> list[Provider]:
         "linker_flags": base.linker_flags + ctx.attrs.linker_flags,
         "nightly_features": True,
         # For `--extern=noprelude:`.
-        "rustc_flags": base.rustc_flags + ["-Zunstable-options"],
+        "extra_rustc_flags": base.extra_rustc_flags + ["-Zunstable-options"],
     }
     return [DefaultInfo(), RustToolchainInfo(**fields)]
 

@@ -63,7 +63,7 @@ explicit_sysroot_toolchain(
     name = "rust_advanced",
     advanced_unstable_linking = True,
     base = ":rust_nightly",
-    crates = ["root//sysroot:" + name for name in ["alloc", "core", "panic_unwind", "proc_macro", "std", "test"]],
+    crates = ["root//sysroot:" + name for name in ["alloc", "compiler_builtins", "core", "panic_unwind", "proc_macro", "std", "test"]],
     linker_flags = ["-BLLD", "-fuse-ld=lld"],
 )
 
