@@ -47,9 +47,9 @@ impl Dependencies {
     pub fn put_before(&self, args: &mut RustcArgs, scratch: &Scratch, form: Form) -> Result<DependencyFolder> {
         if self.lto {
             args.push("codegen", "linker-plugin-lto");
-        } else if args.codegen("lto").is_none() {
-            // No LTO reads it. First, so that somebody's own choice counts, and only where rustc takes it: not with its own LTO.
-            args.push_front("codegen", "embed-bitcode=no");
+        } else if ["lto", "embed-bitcode"].iter().all(|key| args.codegen(key).is_none()) {
+            // No LTO of ours reads it, and rustc refuses this together with its own.
+            args.push("codegen", "embed-bitcode=no");
         }
         if let Some(level) = &self.opt_level {
             args.set_opt_level(level);
