@@ -1,6 +1,7 @@
 """The Rust dylibs that a target may be linked with, and what it takes to find them when it runs."""
 
 load(":linkage_setting.bzl", "LinkageInfo")
+load(":lto_cache_setting.bzl", "LtoCacheInfo")
 load(":report_times_setting.bzl", "ReportTimesInfo")
 load(":std_dylib.bzl", "StdDylibInfo")
 
@@ -28,6 +29,10 @@ DYLIB_ATTRS = {
     "_linkage": attr.label(
         default = Label("//rules/bazel:linkage"),
         providers = [LinkageInfo],
+    ),
+    "_lto_cache": attr.label(
+        default = Label("//rules/bazel:lto_cache"),
+        providers = [LtoCacheInfo],
     ),
     "_report_times": attr.label(
         default = Label("//rules/bazel:report_times"),

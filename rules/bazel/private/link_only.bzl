@@ -1,6 +1,7 @@
 """The action that links a crate from its plan, its modules and the compiled crates."""
 
 load(":arguments.bzl", "new_arguments")
+load(":lto_cache_setting.bzl", "LtoCacheInfo")
 load(":report_times_setting.bzl", "ReportTimesInfo")
 load(":toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 
@@ -37,7 +38,7 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
     Args:
         ctx: The context of a rule or aspect.
         toolchains: What `find_toolchains` returned.
-        link: What `new_link` returned.
+        link: What `new_link` returned; with LTO, in a rule with DYLIB_ATTRS.
         outputs: The artifacts to write: a dict from crate types to File; the key "" stands for the plan's only one.
         report: The link report to write (File), in a rule with DYLIB_ATTRS. Default: none.
         manifest: The manifest that is written beside a dylib (File). Default: none.
@@ -54,6 +55,9 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
     engine = toolchains.lto_engine if link.lto == "fat" else None
     if engine:
         args.add("--lto-engine", engine.executable)
+    cache = ctx.attr._lto_cache[LtoCacheInfo].folder if link.lto == "thin" else ""
+    if cache:
+        args.add("--lto-cache", cache)
     transitive = [link.rlibs]
     inputs = link.inputs + [link.plan, link.modules]
     if dylibs:
@@ -77,6 +81,7 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         inputs = depset(inputs, transitive = transitive),
         outputs = outputs.values() + [f for f in (report, manifest) if f],
         env = link.env,
+        execution_requirements = {"no-remote-exec": "1"} if cache else {},
         mnemonic = "SplitlinkLink",
         progress_message = "Linking Rust " + link.description,
         toolchain = RUST_TOOLCHAIN_TYPE,
