@@ -234,6 +234,9 @@ impl<'a> Graph<'a> {
         if !library.is_proc_macro() {
             // splitlink asks for these, and they are in rustc's hash of the crate.
             rustc.args(["--error-format=json", "--json=artifacts"]);
+            if self.lto_option(library).is_empty() {
+                rustc.arg("-Cembed-bitcode=no");
+            }
         }
         succeed(&mut rustc)?;
         let same = fs::read(self.cwd.join(&reference))? == fs::read(self.cwd.join(&code))?;

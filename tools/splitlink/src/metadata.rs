@@ -47,9 +47,6 @@ impl Dependencies {
     pub fn put_before(&self, args: &mut RustcArgs, scratch: &Scratch, form: Form) -> Result<DependencyFolder> {
         if self.lto {
             args.push("codegen", "linker-plugin-lto");
-        } else if ["lto", "embed-bitcode"].iter().all(|key| args.codegen(key).is_none()) {
-            // No LTO of ours reads it, and rustc refuses this together with its own.
-            args.push("codegen", "embed-bitcode=no");
         }
         if let Some(level) = &self.opt_level {
             args.set_opt_level(level);
@@ -143,8 +140,13 @@ pub fn run(output: &Path, dependencies: &Dependencies, own_args: &[String], comm
     }
 }
 
-/// Asks for metadata and code in `dir`: what rustc writes as metadata differs when no code is asked for.
+/// Asks for metadata and code in `dir`: what rustc writes as metadata differs when no code is asked for. The code of a library has machine
+/// code alone, or bitcode alone, unless somebody wants both.
 pub(crate) fn emit(args: &mut RustcArgs, dir: &Path) {
+    // rustc refuses this together with LTO of its own.
+    if ["lto", "embed-bitcode"].iter().all(|key| args.codegen(key).is_none()) {
+        args.push("codegen", "embed-bitcode=no");
+    }
     args.push("emit", format!("metadata={}", dir.join(RMETA).display()));
     args.push("emit", format!("link={}", dir.join(RLIB).display()));
     // Where the objects are made on the way: else in the working folder, where another action of this crate makes the same.
