@@ -140,15 +140,19 @@ pub fn run(output: &Path, dependencies: &Dependencies, own_args: &[String], comm
     }
 }
 
-/// Asks for metadata and code in `dir`: what rustc writes as metadata differs when no code is asked for. The code of a library has machine
-/// code alone, or bitcode alone, unless somebody wants both.
+/// Asks for metadata and code in `dir`: what rustc writes as metadata differs when no code is asked for.
 pub(crate) fn emit(args: &mut RustcArgs, dir: &Path) {
-    // rustc refuses this together with LTO of its own.
-    if ["lto", "embed-bitcode"].iter().all(|key| args.codegen(key).is_none()) {
-        args.push("codegen", "embed-bitcode=no");
-    }
+    embed_no_bitcode(args);
     args.push("emit", format!("metadata={}", dir.join(RMETA).display()));
     args.push("emit", format!("link={}", dir.join(RLIB).display()));
     // Where the objects are made on the way: else in the working folder, where another action of this crate makes the same.
     args.push("out-dir", dir.to_string_lossy());
+}
+
+/// Has the code of a library be machine code alone, or bitcode alone, unless somebody wants both.
+pub(crate) fn embed_no_bitcode(args: &mut RustcArgs) {
+    // rustc refuses this together with LTO of its own.
+    if ["lto", "embed-bitcode"].iter().all(|key| args.codegen(key).is_none()) {
+        args.push("codegen", "embed-bitcode=no");
+    }
 }

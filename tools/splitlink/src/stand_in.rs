@@ -83,6 +83,7 @@ fn make_hollow(program: &str, mut args: RustcArgs, rlib: &Path, bootstrap: bool)
 /// hollow rlib.
 fn compile(program: &str, mut args: RustcArgs, rlib: &Path, bootstrap: bool) -> Result<()> {
     let scratch = Scratch::beside(rlib)?;
+    metadata::embed_no_bitcode(&mut args);
     args.push("emit", format!("metadata={}", scratch.path().join(metadata::RMETA).display()));
     diagnostics::run_command(rustc(program, bootstrap), args, Until::EndWithAll, Watcher::default())
 }
