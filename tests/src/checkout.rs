@@ -125,6 +125,8 @@ fn collect(folder: &Path, bin: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> 
             if !name.ends_with(".runfiles") {
                 collect(&path, bin, files)?;
             }
+        } else if name.ends_with(".params.expanded") {
+            // rules_rust's process wrapper writes such a copy of its parameter file, and in no sandbox it stays.
         } else if kind.is_file() && (name.contains(".splitlink/") || (kind.permissions().mode() & 0o111 != 0 && is_elf(&path)?)) {
             files.insert(name, fs::read(&path)?);
         }
