@@ -344,6 +344,46 @@ fn messages_come_once() -> Outcome {
     Ok(())
 }
 
+/// What each rustc finds of a job server: how many tokens, or `none`.
+const NOTE_TOKENS: &str = r#"
+count=none
+if [ -n "$CARGO_MAKEFLAGS" ]; then
+  ends=${CARGO_MAKEFLAGS##*=}
+  count=$(dd if=/proc/self/fd/${ends%,*} iflag=nonblock bs=64 count=1 2>/dev/null | wc -c)
+  head -c $count /dev/zero >/proc/self/fd/${ends#*,}
+fi
+echo $count${SPLITLINK_JOB_SERVER:+ and the variable} >>tokens
+"#;
+
+#[test]
+fn rustc_has_no_more_threads_than_there_are_processors() -> Outcome {
+    let project = project("threads")?;
+    project.write("before_rustc", NOTE_TOKENS)?;
+    let own = (std::thread::available_parallelism()?.get().min(32) - 1).to_string();
+    let tokens = || -> Result<String> {
+        let noted = project.read("tokens")?;
+        std::fs::remove_file(project.dir.join("tokens"))?;
+        Ok(String::from_utf8(noted)?.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let actions = [project.metadata_action("dep", &[]), project.codegen_action("dep", &[])];
+    let expected = format!("{own} {own}");
+    for action in &actions {
+        good(&project.run_plain(action)?)?;
+    }
+    ensure!(tokens()? == expected, "without a worker another number than {expected}");
+    let mut worker = Client::start(&project, &["--max-suspended=0"])?;
+    for (id, action) in (1..).zip(&actions) {
+        worker.perform(id, action)?.silent()?;
+    }
+    worker.close()?;
+    ensure!(tokens()? == expected, "with a worker another number than {expected}");
+    // A job server of the caller's goes before ours; this one is no pipe at all, and that is rustc's business.
+    let mut command = project.splitlink(&words("metadata --output out/libdep-1.rmeta -- counted/rustc"));
+    good(&run(command.args(project.library("dep")).env("MAKEFLAGS", "-s"))?)?;
+    ensure!(tokens()? == "none", "the caller's job server is not used");
+    Ok(())
+}
+
 #[test]
 fn nobody_asks_for_the_code() -> Outcome {
     let project = project("idle")?;

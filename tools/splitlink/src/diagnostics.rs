@@ -1,6 +1,7 @@
 //! rustc's messages: read as JSON, so that we learn when the metadata is out, and handed on as the user asked for them.
 
 use crate::command::{self, ChildFailed};
+use crate::processors;
 use crate::rustc_args::RustcArgs;
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -55,6 +56,7 @@ pub fn run_command(mut command: Command, mut args: RustcArgs, mut until: Until, 
     let format = ask_for_json(&mut args);
     let program = command.get_program().to_string_lossy().into_owned();
     command.args(args.into_args()).stderr(Stdio::piped());
+    let _share = processors::limit_threads(&mut command)?;
     if watcher.started.is_some() {
         command.process_group(0).stdin(Stdio::null());
     }

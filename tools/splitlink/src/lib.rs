@@ -44,6 +44,7 @@ pub mod metadata_formats;
 pub mod no_link;
 pub mod offered;
 pub mod plan;
+pub mod processors;
 pub mod report;
 pub mod response_file;
 pub mod rlib;

@@ -11,6 +11,7 @@ use crate::dylib_of;
 use crate::metadata::{self, Dependencies};
 use crate::metadata_formats;
 use crate::plan::{Crate, Item, Link, LinkPlan, LtoOptions, VERSION};
+use crate::processors;
 use crate::rlib;
 use crate::rustc_args::RustcArgs;
 use crate::scratch::{self, Scratch};
@@ -252,9 +253,10 @@ fn compile(program: &str, mut args: RustcArgs, linker: Option<&str>, scratch: &S
     args.remove("codegen", |value| value.starts_with("linker="));
     args.push("codegen", format!("linker={}", stand_in.display()));
     let captures = fs::canonicalize(&captures).with_context(|| format!("cannot find `{}`", captures.display()))?;
-    let status = command::tie(Command::new(program).args(args.into_args()).env(capture::VARIABLE, &captures))
-        .status()
-        .with_context(|| command::cannot_start("rustc", program))?;
+    let mut rustc = Command::new(program);
+    rustc.args(args.into_args()).env(capture::VARIABLE, &captures);
+    let _share = processors::limit_threads(&mut rustc)?;
+    let status = command::tie(&mut rustc).status().with_context(|| command::cannot_start("rustc", program))?;
     if !status.success() {
         return Err(ChildFailed::from_status(status).into());
     }

@@ -4,6 +4,7 @@ use super::attached::ATTACHED;
 use super::channel::{self, Resume, Resumed, Start, Suspended};
 use crate::action::Action;
 use crate::command;
+use crate::processors::Share;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader, PipeReader};
 use std::net::Shutdown;
@@ -49,21 +50,25 @@ pub struct Job {
     channel: BufReader<UnixStream>,
     output: Arc<Mutex<Vec<u8>>>,
     read: Receiver<Read>,
+    share: Share,
     /// Where rustc works; removed with the job if it does not come to its end.
     scratch: PathBuf,
 }
 
 impl Job {
-    /// Starts `action` in the folder `cwd`, by way of the splitlink `program`; `scratch` is the folder that it will make.
+    /// Starts `action` in the folder `cwd`, by way of the splitlink `program`, with a `share` of the processors; `scratch` is the folder that it
+    /// will make.
     ///
     /// # Errors
     /// If a process cannot be started.
-    pub fn start(action: &Action, program: &str, cwd: &Path, start: &Start, scratch: PathBuf) -> Result<Self> {
+    pub fn start(action: &Action, program: &str, cwd: &Path, start: &Start, scratch: PathBuf, share: Share) -> Result<Self> {
         let mut command = action.to_command(program, &[ATTACHED.to_owned()], Some(cwd))?;
         let (own, theirs) = UnixStream::pair().context("cannot make a channel")?;
         let (reader, writer) = std::io::pipe().context("cannot make a pipe")?;
         command.stdin(OwnedFd::from(theirs));
         command.stdout(writer.try_clone().context("cannot make a pipe")?).stderr(writer);
+        share.give_to(&mut command);
+        share.start();
         let child = command.spawn().with_context(|| command::cannot_start("the command", &command.get_program().to_string_lossy()))?;
         // The command holds ends of its own, which would keep the reader waiting.
         drop(command);
@@ -73,7 +78,7 @@ impl Job {
         std::thread::spawn(move || read_messages(reader, mark.as_deref(), &into, &sender));
         // If it has ended already, that shows when it is waited for.
         let _ = channel::send(start, &own);
-        Ok(Self { child, channel: BufReader::new(own), output, read, scratch })
+        Ok(Self { child, channel: BufReader::new(own), output, read, share, scratch })
     }
 
     /// A handle with which another thread can end the job.
@@ -88,6 +93,7 @@ impl Job {
     pub fn wait(&mut self) -> Progress {
         match channel::receive(&mut self.channel) {
             Ok(Some(suspended)) => {
+                self.share.stop();
                 self.await_reader(|read| matches!(read, Read::Mark));
                 Progress::Suspended(suspended)
             }
@@ -102,6 +108,7 @@ impl Job {
 
     /// Has rustc go on, and says whether it does: it may have been killed.
     pub fn resume(&mut self, resume: &Resume) -> bool {
+        self.share.start();
         let sent = channel::send(resume, self.channel.get_ref()).is_ok();
         sent && matches!(channel::receive::<Resumed>(&mut self.channel), Ok(Some(_)))
     }

@@ -6,6 +6,7 @@ use super::place::Place;
 use super::protocol::{Input, WorkRequest};
 use super::suspended::{self, Entry, Identity, Suspended};
 use crate::action::Action;
+use crate::processors::Processors;
 use crate::scratch::Scratch;
 use anyhow::Result;
 use std::collections::HashMap;
@@ -70,6 +71,7 @@ pub struct Server {
     suspended: Mutex<Suspended>,
     running: Mutex<HashMap<i32, Arc<Running>>>,
     places: Mutex<HashMap<PathBuf, Place>>,
+    processors: Arc<Processors>,
     count: AtomicU64,
     last: Mutex<Instant>,
 }
@@ -83,6 +85,7 @@ impl Server {
             suspended: Mutex::new(Suspended::new(max_suspended, max_memory)),
             running: Mutex::default(),
             places: Mutex::default(),
+            processors: Processors::of_this_machine(),
             count: AtomicU64::new(0),
             last: Mutex::new(Instant::now()),
         }
@@ -228,7 +231,7 @@ impl Server {
 
     fn start(&self, work: &Work, start: &Start, scratch: PathBuf, running: &Running, log: Log) -> Result<Job> {
         log.say(|| format!("{}: started for {}", work.output(), work.action.phase()));
-        let job = Job::start(&work.action, &self.program, &work.cwd, start, scratch)?;
+        let job = Job::start(&work.action, &self.program, &work.cwd, start, scratch, self.processors.share()?)?;
         running.runs(&job)?;
         Ok(job)
     }
