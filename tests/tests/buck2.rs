@@ -44,6 +44,23 @@ fn no_link_asks_for_no_compiled_dependency() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Then each library is compiled once, and everything else is as ever.
+#[test]
+fn without_pipelining() -> Result<(), Failure> {
+    let Some(project) = Project::new("pipelining")? else { return Ok(()) };
+    let plan = format!("{HELLO}[plan]");
+    let pipelined = fs::read(project.build(&plan)?)?;
+    let off = ["-c", "splitlink.pipelining=off"];
+    let all = project.tests(EXAMPLES)?;
+    assert_eq!(project.passed(EXAMPLES, &off)?, all);
+    let ran = project.ran()?;
+    let compiled = |what: &str| ran.iter().filter(|ran| ran.action.contains(what)).count();
+    assert!(compiled("rustc metadata") == 0 && compiled("rustc rlib") > 3, "{ran:?}");
+    assert!(compiled("splitlink_no_link") > 5 && compiled("splitlink_link_only") > 5, "{ran:?}");
+    assert_eq!(String::from_utf8_lossy(&fs::read(project.build_with(&off, &plan)?)?), String::from_utf8_lossy(&pipelined));
+    Ok(())
+}
+
 /// With a tool that finishes no library's code before a no-link action has begun.
 #[test]
 fn no_link_starts_before_the_dependencies_code_is_done() -> Result<(), Failure> {
@@ -163,6 +180,8 @@ rust_binary(name = "app", srcs = ["main.rs"], edition = "2024", deps = [":lib"],
     let text = fs::read_to_string(&toolchains)?;
     fs::write(&toolchains, text.replace("nightly_features = False", "nightly_features = True"))?;
     assert_eq!(project.buck2(&["run", "//app:app"])?, "42\n");
+    let message = project.buck2_fails(&["build", "//app:app", "-c", "splitlink.pipelining=off"])?;
+    assert!(message.contains("rust_stable has `nightly_features`"), "{message}");
     assert_eq!(project.buck2(&["run", "splitlink//examples/proc_macro:app"])?, "http server\n");
     Ok(())
 }

@@ -16,6 +16,9 @@ LTO_MODES = ["off", "thin", "fat"]
 # `-c splitlink.lto=fat`, for targets without `lto`.
 default_lto = _setting("lto", LTO_MODES)
 
+# `-c splitlink.pipelining=off`: a library is compiled by one action, and its dependents wait for its code.
+is_pipelined = _setting("pipelining", ["on", "off"]) == "on"
+
 LINKED_ATTRS = {
     "dylibs": attrs.list(
         attrs.dep(providers = [DylibInfo]),

@@ -48,9 +48,10 @@ def check(ctx: AnalysisContext, compile_ctx, default_roots: list[str], flags: li
             default_roots = default_roots,
             document_private_items = is_program,
         ),
-        "expand": compile("expand", incremental, is_for_messages = not is_program).output,
         "sources": compile_ctx.symlinked_srcs,
     }
+    if compile_ctx.toolchain_info.nightly_features:
+        outputs["expand"] = compile("expand", incremental, is_for_messages = not is_program).output
     return struct(
         sub_targets = {name: [DefaultInfo(default_output = output)] for name, output in outputs.items()},
         providers = [RustcExtraOutputsInfo(

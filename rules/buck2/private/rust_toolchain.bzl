@@ -1,5 +1,6 @@
 """The Rust toolchain by which libraries are compiled in two actions."""
 
+load(":attributes.bzl", "is_pipelined")
 load(":lto.bzl", "LTO_OF_CONFIGURATION")
 load(":prelude.bzl", "RustToolchainInfo", "rust_toolchain_attrs")
 load(":providers.bzl", "SplitlinkToolchainInfo")
@@ -42,6 +43,11 @@ def _splitlink_rust_toolchain_impl(ctx: AnalysisContext) -> list[Provider]:
     base = ctx.attrs.base[RustToolchainInfo]
     if not base.rustc_target_triple:
         fail("{}: {} does not say for which target it compiles. Set its `rustc_target_triple`.".format(ctx.label, ctx.attrs.base.label))
+    if base.nightly_features and not is_pipelined:
+        fail(
+            ("{}: the configuration splitlink.pipelining is `off`, but {} has `nightly_features`, with which the prelude always compiles a library " +
+             "in two actions. Take the setting away, or take a base without `nightly_features`.").format(ctx.label.raw_target(), ctx.attrs.base.label.raw_target()),
+        )
     tool = ctx.attrs.splitlink[RunInfo]
     sysroot = base.sysroot_path or _copy_sysroot(ctx, base)
     std_manifest = ctx.actions.declare_output("std_manifest.json")
@@ -71,9 +77,9 @@ def _splitlink_rust_toolchain_impl(ctx: AnalysisContext) -> list[Provider]:
     )
 
     # The prelude compiles libraries in two actions if it may use `-Zno-codegen`. It may, and gets by `splitlink rustc` what that stands
-    # for; a toolchain that had no unstable features has none of them now.
+    # for; a toolchain that had no unstable features has none of them now. Else no-link gets by the name of metadata the code itself.
     fields = {name: getattr(base, name) for name in rust_toolchain_attrs}
-    fields["nightly_features"] = True
+    fields["nightly_features"] = is_pipelined
     fields["advanced_unstable_linking"] = False
     if ctx.attrs._lto != "off":
         # Bitcode in place of machine code, also where a target's own flags come later.
@@ -101,8 +107,8 @@ def _splitlink_rust_toolchain_impl(ctx: AnalysisContext) -> list[Provider]:
     ]
 
 splitlink_rust_toolchain = rule(
-    doc = "A Rust toolchain by which every `rust_library` is compiled in two actions, one for its metadata and one for its code, and by " +
-          "which the rules of `defs.bzl` link. The base stays as it is: stable if it was.",
+    doc = "A Rust toolchain by which every `rust_library` is compiled in two actions, one for its metadata and one for its code (unless the " +
+          "configuration says `splitlink.pipelining=off`), and by which the rules of `defs.bzl` link. The base stays as it is: stable if it was.",
     impl = _splitlink_rust_toolchain_impl,
     attrs = {
         "base": attrs.toolchain_dep(

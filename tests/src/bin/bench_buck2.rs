@@ -3,12 +3,15 @@
 //! The prelude's own rules, the prelude's with `nightly_features` (which compiles a library's metadata first), and splitlink's build the same
 //! targets in turn; all that is linked, build scripts and procedural macros included, is linked by the contestant's rules. What Buck2 has to do but
 //! once is done before the clock starts: tools, the toolchain's files, loading and analysis. Every crate is then compiled, because each build
-//! gives rustc a `-Cmetadata` of its own. The critical path is Buck2's own (`buck2 log critical-path`).
+//! gives rustc a `-Cmetadata` of its own. The critical path is the one that Buck2 names (`buck2 log critical-path`), without the time that its
+//! actions waited for a processor.
 //!
 //! The prelude's `advanced_unstable_linking` needs the standard library as crates of the build; these are rustc's own, made whole beforehand
 //! (tests/buck2_workspace/sysroot).
 
+use std::ffi::OsString;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -28,13 +31,16 @@ struct Contestant {
     rules: &'static str,
     /// `bench.toolchain`, of [`TOOLCHAINS`].
     toolchain: &'static str,
+    /// `splitlink.pipelining`.
+    pipelining: &'static str,
 }
 
-const CONTESTANTS: [Contestant; 4] = [
-    Contestant { name: "prelude", rules: "prelude", toolchain: "stable" },
-    Contestant { name: "prelude, nightly_features", rules: "prelude", toolchain: "nightly" },
-    Contestant { name: "advanced_unstable_linking", rules: "prelude", toolchain: "advanced" },
-    Contestant { name: "splitlink", rules: "splitlink", toolchain: "splitlink" },
+const CONTESTANTS: [Contestant; 5] = [
+    Contestant { name: "prelude", rules: "prelude", toolchain: "stable", pipelining: "on" },
+    Contestant { name: "prelude, nightly_features", rules: "prelude", toolchain: "nightly", pipelining: "on" },
+    Contestant { name: "advanced_unstable_linking", rules: "prelude", toolchain: "advanced", pipelining: "on" },
+    Contestant { name: "splitlink", rules: "splitlink", toolchain: "splitlink", pipelining: "on" },
+    Contestant { name: "splitlink, pipelining off", rules: "splitlink", toolchain: "splitlink", pipelining: "off" },
 ];
 
 /// The Rust toolchain of each contestant, in place of the one in tests/buck2_workspace. `LLD` stands for the folder of the linker that rustc uses:
@@ -107,8 +113,17 @@ fn main() -> Result<()> {
     };
     buck2_files::generate(&folder.join("sources"), &project.root, &[program])?;
     exchange_toolchains(&project)?;
-    let bench = Bench { crates: cargo_build::crates(&project.root, &program)?.len(), program, opt_level, project };
+    let bench = Bench { crates: cargo_build::crates(&project.root, &program)?.len(), program, opt_level, project, path: path()? };
     bench.run(rounds)
+}
+
+/// The PATH, with the Python itself first: the prelude runs it in each action, and a shim in its place (pyenv's, say) would start a shell each time.
+fn path() -> Result<OsString> {
+    let output = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output()?;
+    let python = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+    let folder = python.parent().context("python3 does not say where it is")?.to_owned();
+    let old = std::env::var_os("PATH").unwrap_or_default();
+    Ok(std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&old)))?)
 }
 
 /// Puts [`TOOLCHAINS`] in the place of the project's two Rust toolchains.
@@ -126,6 +141,8 @@ fn exchange_toolchains(project: &Project) -> Result<()> {
 
 struct Bench {
     project: Project,
+    /// The PATH of all actions.
+    path: OsString,
     program: Program,
     opt_level: u8,
     crates: usize,
@@ -150,17 +167,19 @@ impl Bench {
         for (contestant, &median) in CONTESTANTS.iter().zip(&medians) {
             println!("  {:26} {}", contestant.name, show(median));
         }
-        let [others @ .., last] = &CONTESTANTS;
-        let ours = medians[others.len()];
-        for (contestant, theirs) in others.iter().zip(&medians) {
-            let ratio = |ours: Duration, theirs: Duration| ours.as_secs_f64() / theirs.as_secs_f64();
-            println!(
-                "  {} / {:26} wall {:.3}   critical path {:.3}",
-                last.name,
-                contestant.name,
-                ratio(ours.wall, theirs.wall),
-                ratio(ours.critical_path, theirs.critical_path)
-            );
+        let (ours, preludes): (Vec<_>, Vec<_>) =
+            CONTESTANTS.iter().zip(&medians).partition(|(contestant, _)| contestant.rules == "splitlink");
+        for (one, ours) in ours {
+            for (contestant, theirs) in &preludes {
+                let ratio = |ours: Duration, theirs: Duration| ours.as_secs_f64() / theirs.as_secs_f64();
+                println!(
+                    "  {:25} / {:26} wall {:.3}   critical path {:.3}",
+                    one.name,
+                    contestant.name,
+                    ratio(ours.wall, theirs.wall),
+                    ratio(ours.critical_path, theirs.critical_path)
+                );
+            }
         }
         Ok(())
     }
@@ -171,11 +190,12 @@ impl Bench {
             format!("program.rules={}", contestant.rules),
             format!("program.opt_level={}", self.opt_level),
             format!("bench.toolchain={}", contestant.toolchain),
+            format!("splitlink.pipelining={}", contestant.pipelining),
             format!("bench.build=b{}", UNIX_EPOCH.elapsed()?.as_nanos()),
         ];
         let command = |words: &[&str]| -> Command {
             let mut command = self.project.command(words);
-            command.args(settings.iter().flat_map(|setting| ["-c", setting]));
+            command.args(settings.iter().flat_map(|setting| ["-c", setting])).env("PATH", &self.path);
             command
         };
         // Loads and analyses, and makes the tools, which are the same in every build.
@@ -189,7 +209,7 @@ impl Bench {
         Ok(Taken { wall, critical_path: self.critical_path()? })
     }
 
-    /// The critical path of the last build, as Buck2 says.
+    /// The critical path of the last build, as Buck2 says: how long its actions ran.
     fn critical_path(&self) -> Result<Duration> {
         let entries = self.project.buck2(&["log", "critical-path", "--format=json"])?;
         let mut sum = 0;
@@ -197,7 +217,7 @@ impl Bench {
             let entry: Value = serde_json::from_str(line)?;
             // What was there before the build began took none of its time.
             if entry["reused"] != true {
-                sum += entry["total_duration"].as_u64().with_context(|| format!("Buck2 names no duration: {line}"))?;
+                sum += entry["user_duration"].as_u64().with_context(|| format!("Buck2 names no duration: {line}"))?;
             }
         }
         Ok(Duration::from_micros(sum))
