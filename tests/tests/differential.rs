@@ -99,6 +99,7 @@ table! { native:
     shared_library: bin("sum_app").deps(&["sum_sys=sum_dynamic"]).flags(["-Lnative={native}"]).native().prints(&["sum 42"]).has(&["needed libsumdyn.so"]);
     named_in_source: bin("sum_attribute_app").deps(&["sum_attribute"]).prints(&["sum 42"]);
     own_static: bin("own_sum_app").flags(["-Lnative={native}", "-lstatic=sum"]).native().prints(&["sum 42"]);
+    own_thin_archive: bin("own_sum_app").flags(["-Lnative={native}", "-lstatic=sumthin"]).native().prints(&["sum 42"]);
     own_whole: bin("own_sum_app").flags(["-L", "native={native}", "-l", "static:+whole-archive=sum"]).native().prints(&["sum 42"]);
     own_verbatim: bin("own_sum_app").flags(["-Lnative={native}", "-lstatic:+verbatim=libsum.a"]).native().prints(&["sum 42"]);
     own_shared: bin("own_sum_app").flags(["-L{native}", "-ldylib=sumdyn"]).native().prints(&["sum 42"]);
@@ -113,6 +114,7 @@ table! { native:
     staticlib_whole_archive: staticlib("sum_library", "call_sum").deps(&["sum_sys=sum_whole"]).prints(&["sum 42"]);
     staticlib_unbundled: staticlib("sum_library", "call_sum").deps(&["sum_sys=sum_unbundled"]).flags(["-Lnative={native}"]).native().driver_flags(&["-Wl,--push-state", "-lsum", "-Wl,--pop-state"]).prints(&["sum 42"]);
     staticlib_own_static: staticlib("own_sum_library", "call_sum").flags(["-Lnative={native}", "-lstatic=sum"]).native().prints(&["sum 42"]);
+    staticlib_own_thin_archive: staticlib("own_sum_library", "call_sum").flags(["-Lnative={native}", "-lstatic=sumthin"]).native().prints(&["sum 42"]);
     staticlib_own_whole: staticlib("own_sum_library", "call_sum").flags(["-Lnative={native}", "-lstatic:+whole-archive=sum"]).native().prints(&["sum 42"]);
 }
 

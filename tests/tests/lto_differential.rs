@@ -71,6 +71,7 @@ table! { native:
     whole_archive: bin("sum_app").deps(&["sum_sys=sum_whole"]).graph(O2).prints(&["sum 42"]);
     shared_library: bin("sum_app").deps(&["sum_sys=sum_dynamic"]).flags(["-Lnative={native}"]).graph(O2).native().prints(&["sum 42"]);
     own_static: bin("own_sum_app").flags(["-Lnative={native}", "-lstatic=sum"]).graph(O2).native().prints(&["sum 42"]);
+    own_thin_archive: bin("own_sum_app").flags(["-Lnative={native}", "-lstatic=sumthin"]).graph(O2).native().prints(&["sum 42"]);
     as_link_argument: bin("own_sum_app").flags(["-Clink-arg={native}/sum.o"]).graph(O2).native().prints(&["sum 42"]);
 }
 
@@ -81,6 +82,7 @@ table! { libraries:
     cdylib_no_std: cdylib("bare_library", "call_bare").deps(&["bare"]).graph(&["-Copt-level=2", "-Cpanic=abort"]).prints(&["clamped 10"]);
     staticlib_plain: library(staticlib("library", "call_library")).graph(O2);
     staticlib_exports_of_dependency: staticlib("exports_library", "call_exports").deps(&["exports"]).graph(O2).prints(&["7 7 11"]);
+    staticlib_thin_archive: staticlib("own_sum_library", "call_sum").flags(["-Lnative={native}", "-lstatic=sumthin"]).graph(O2).native().prints(&["sum 42"]);
     staticlib_native: staticlib("own_sum_library", "call_sum").flags(["-Lnative={native}", "-lstatic=sum"]).graph(O2).native().prints(&["sum 42"]);
     staticlib_no_std: staticlib("bare_library", "call_bare").deps(&["bare"]).graph(&["-Copt-level=2", "-Cpanic=abort"]).prints(&["clamped 10"]);
     dylib_for_c: library(dylib("library", "call_library")).graph(O2);

@@ -8,10 +8,9 @@ LtoCacheInfo = provider(
 def _lto_cache_setting_impl(ctx):
     folder = ctx.build_setting_value
     if folder and not folder.startswith("/"):
-        fail("{} is '{}'; it takes the absolute path of a folder, which the actions may write to with --sandbox_writable_path={}".format(
+        fail("{} is '{}'; it takes the absolute path of a folder, and sandboxed actions may write there with the same path as --sandbox_writable_path".format(
             ctx.label,
             folder,
-            "/" + folder,
         ))
     return [LtoCacheInfo(folder = folder)]
 

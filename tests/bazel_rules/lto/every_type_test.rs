@@ -19,7 +19,7 @@ fn the_program_runs() {
 #[test]
 fn the_dylib_loads() {
     let path = CString::new(std::env::var("DYLIB").expect("DYLIB")).expect("no NUL");
-    // SAFETY: both are plain strings, and the function has this type in every_type.rs.
+    // SAFETY: both are plain strings, and the function has this type in table_sum.rs.
     unsafe {
         let library = dlopen(path.as_ptr(), RTLD_NOW);
         assert!(!library.is_null(), "{:?}", CStr::from_ptr(dlerror()));

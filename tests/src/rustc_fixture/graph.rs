@@ -257,7 +257,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Compiles the C libraries into `dir`: `libsum.a` with two members, and `libsumdyn.so`.
+/// Compiles the C libraries into `dir`: `libsum.a` with two members, `libsumthin.a`, which only names them, and `libsumdyn.so`.
 pub fn build_native(dir: &Path) -> Result<()> {
     fs::create_dir_all(dir)?;
     let c = workplace().join("c");
@@ -270,6 +270,8 @@ pub fn build_native(dir: &Path) -> Result<()> {
     }
     gcc(&["-shared", "sum.o", "-o", "libsumdyn.so", "-Wl,-soname,libsumdyn.so"])?;
     fs::write(dir.join("objects.rsp"), format!("{0}/sum.o {0}/unused.o\n", dir.display()))?;
-    succeed(Command::new("ar").current_dir(dir).args(["crsD", "libsum.a", "sum.o", "unused.o"]))?;
+    for (operation, archive) in [("crsD", "libsum.a"), ("crsDT", "libsumthin.a")] {
+        succeed(Command::new("ar").current_dir(dir).args([operation, archive, "sum.o", "unused.o"]))?;
+    }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! What the engine uses of LLVM's C API, behind types that free what they own.
 #![allow(unsafe_code, reason = "the C API")]
 
+mod global;
 mod structors;
 
 use anyhow::{Result, bail};
+pub use global::Global;
 use llvm_sys::bit_reader::LLVMGetBitcodeModuleInContext2;
 use llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer;
 use llvm_sys::core::*;
@@ -15,7 +17,6 @@ use llvm_sys::target_machine::*;
 use llvm_sys::transforms::pass_builder::*;
 pub use llvm_sys::{LLVMLinkage as Linkage, LLVMUnnamedAddr as UnnamedAddr, LLVMVisibility as Visibility};
 use std::ffi::{CStr, CString, c_char, c_void};
-use std::marker::PhantomData;
 use std::ptr;
 use std::sync::Once;
 
@@ -170,7 +171,7 @@ impl<'c> Module<'c> {
     }
 
     fn list<'m>(first: LLVMValueRef, next: impl Fn(LLVMValueRef) -> LLVMValueRef) -> impl Iterator<Item = Global<'m>> {
-        std::iter::successors(some(first), move |raw| some(next(*raw))).map(|raw| Global { raw, module: PhantomData })
+        std::iter::successors(some(first), move |raw| some(next(*raw))).map(Global::new)
     }
 
     /// What the module is compiled for.
@@ -304,137 +305,6 @@ impl Drop for Module<'_> {
 
 fn some(raw: LLVMValueRef) -> Option<LLVMValueRef> {
     (!raw.is_null()).then_some(raw)
-}
-
-/// A function, variable or alias of a module.
-#[derive(Debug, Clone, Copy)]
-pub struct Global<'m> {
-    raw: LLVMValueRef,
-    module: PhantomData<&'m ()>,
-}
-
-impl<'m> Global<'m> {
-    /// Its symbol; empty where it has none.
-    pub fn name(&self) -> &'m str {
-        let mut length = 0;
-        let bytes = unsafe { std::slice::from_raw_parts(LLVMGetValueName2(self.raw, &raw mut length).cast::<u8>(), length) };
-        std::str::from_utf8(bytes).unwrap_or_default()
-    }
-
-    /// Gives it another symbol.
-    pub fn set_name(&self, name: &str) {
-        unsafe { LLVMSetValueName2(self.raw, name.as_ptr().cast(), name.len()) };
-    }
-
-    /// Whether it is only declared here.
-    pub fn is_declaration(&self) -> bool {
-        unsafe { LLVMIsDeclaration(self.raw) != 0 }
-    }
-
-    /// Its linkage.
-    pub fn linkage(&self) -> Linkage {
-        unsafe { LLVMGetLinkage(self.raw) }
-    }
-
-    /// Whether nothing outside the module sees it.
-    pub fn is_local(&self) -> bool {
-        matches!(self.linkage(), Linkage::LLVMInternalLinkage | Linkage::LLVMPrivateLinkage)
-    }
-
-    /// Changes its linkage.
-    pub fn set_linkage(&self, linkage: Linkage) {
-        unsafe { LLVMSetLinkage(self.raw, linkage) };
-    }
-
-    /// Changes its visibility.
-    pub fn set_visibility(&self, visibility: Visibility) {
-        unsafe { LLVMSetVisibility(self.raw, visibility) };
-    }
-
-    /// Whether it is a constant whose address means nothing, so that there may be several of it.
-    pub fn is_anonymous_constant(&self) -> bool {
-        unsafe {
-            !LLVMIsAGlobalVariable(self.raw).is_null()
-                && LLVMIsGlobalConstant(self.raw) != 0
-                && matches!(LLVMGetUnnamedAddress(self.raw), UnnamedAddr::LLVMGlobalUnnamedAddr)
-        }
-    }
-
-    /// What an alias stands for.
-    pub fn aliasee(&self) -> Option<Global<'m>> {
-        let raw = unsafe {
-            if LLVMIsAGlobalAlias(self.raw).is_null() { LLVMGetGlobalIFuncResolver(self.raw) } else { LLVMAliasGetAliasee(self.raw) }
-        };
-        some(raw).map(|raw| Global { raw, module: PhantomData })
-    }
-
-    /// Whether it has a section of its own.
-    pub fn has_section(&self) -> bool {
-        unsafe { !LLVMGetSection(self.raw).is_null() }
-    }
-
-    /// Puts it into a section.
-    pub fn set_section(&self, section: &str) {
-        unsafe { LLVMSetSection(self.raw, c_string(section).as_ptr()) };
-    }
-
-    /// Takes it out of its module. Nothing may refer to it, and nobody use it any more.
-    pub fn delete(self) {
-        unsafe { LLVMDeleteGlobal(self.raw) };
-    }
-
-    /// Takes away its definition: what refers to it refers to a declaration in `module`, its own.
-    pub fn make_declaration(self, module: &Module<'_>) {
-        let name = self.name().to_owned();
-        unsafe {
-            let visibility = LLVMGetVisibility(self.raw);
-            let value_type = LLVMGlobalGetValueType(self.raw);
-            LLVMSetValueName2(self.raw, ptr::null(), 0);
-            let name = c_string(&name);
-            let is_function = LLVMGetTypeKind(value_type) as u32 == llvm_sys::LLVMTypeKind::LLVMFunctionTypeKind as u32;
-            let declaration = if is_function {
-                LLVMAddFunction(module.raw, name.as_ptr(), value_type)
-            } else {
-                let declaration = LLVMAddGlobal(module.raw, value_type, name.as_ptr());
-                if !LLVMIsAGlobalVariable(self.raw).is_null() {
-                    LLVMSetThreadLocalMode(declaration, LLVMGetThreadLocalMode(self.raw));
-                    LLVMSetGlobalConstant(declaration, LLVMIsGlobalConstant(self.raw));
-                }
-                declaration
-            };
-            LLVMSetVisibility(declaration, visibility);
-            LLVMReplaceAllUsesWith(self.raw, declaration);
-            // Unnamed and unreferred to, it is not linked.
-            if LLVMIsAGlobalAlias(self.raw).is_null() && LLVMIsAGlobalIFunc(self.raw).is_null() {
-                LLVMSetLinkage(self.raw, Linkage::LLVMInternalLinkage);
-            } else if LLVMIsAGlobalIFunc(self.raw).is_null() {
-                LLVMDeleteGlobal(self.raw);
-            } else {
-                LLVMEraseGlobalIFunc(self.raw);
-            }
-        }
-    }
-
-    /// The number of a function's instructions.
-    pub fn instructions(&self) -> usize {
-        let mut count = 0;
-        let mut block = unsafe { LLVMGetFirstBasicBlock(self.raw) };
-        while !block.is_null() {
-            let mut instruction = unsafe { LLVMGetFirstInstruction(block) };
-            while !instruction.is_null() {
-                count += 1;
-                instruction = unsafe { LLVMGetNextInstruction(instruction) };
-            }
-            block = unsafe { LLVMGetNextBasicBlock(block) };
-        }
-        count
-    }
-
-    /// Which of several sections of one name that the linker keeps one of it is in: its name; none if in none.
-    pub fn comdat(&self) -> Option<usize> {
-        let comdat = unsafe { llvm_sys::comdat::LLVMGetComdat(self.raw) };
-        (!comdat.is_null()).then_some(comdat as usize)
-    }
 }
 
 /// Bytes that LLVM wrote.

@@ -9,7 +9,10 @@ use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A member of an archive: its name, and its place in the archive's bytes.
+/// How an archive begins, and a thin one.
+const MAGIC: [&[u8; 8]; 2] = [b"!<arch>\n", b"!<thin>\n"];
+
+/// A member of an archive: its name, and its place among the archive's bytes.
 #[derive(Debug, Clone)]
 pub struct Member {
     /// The name.
@@ -23,6 +26,7 @@ pub struct Member {
 /// The bytes of an archive and its members.
 #[derive(Debug, Clone)]
 pub struct Archive {
+    /// The file; behind it, the members that a thin archive only names.
     bytes: Arc<Vec<u8>>,
     /// The members, in order.
     pub members: Vec<Member>,
@@ -30,15 +34,27 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Reads the archive at `path`.
+    /// Reads the archive at `path`, which may be a thin one.
     ///
     /// # Errors
-    /// If it cannot be read or is not whole.
+    /// If it cannot be read or is not whole, or a file that it names cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).with_context(|| format!("cannot read the archive `{}`", path.display()))?;
-        let members = members(&bytes).with_context(|| {
+        let mut bytes = fs::read(path).with_context(|| format!("cannot read the archive `{}`", path.display()))?;
+        let (mut members, is_thin) = members(&bytes).with_context(|| {
             format!("`{}` is not a whole archive\n  help: was it truncated? build the library it comes from again", path.display())
         })?;
+        if is_thin {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            for member in &mut members {
+                let file = folder.join(&member.name);
+                let contents = fs::read(&file).with_context(|| {
+                    let (file, path) = (file.display(), path.display());
+                    format!("cannot read `{file}`, a member of the thin archive `{path}`\n  help: are an archive's members among the action's inputs?")
+                })?;
+                *member = Member { name: file_name(&file), offset: bytes.len(), len: contents.len() };
+                bytes.extend(contents);
+            }
+        }
         Ok(Self { bytes: Arc::new(bytes), members, is_object: false })
     }
 
@@ -47,15 +63,13 @@ impl Archive {
     /// # Errors
     /// If it cannot be read or is not whole.
     pub fn read_or_object(path: &Path) -> Result<Self> {
-        const MAGIC: &[u8] = b"!<arch>\n";
-        let mut start = [0; MAGIC.len()];
-        let is_archive = File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == MAGIC;
+        let mut start = [0; 8];
+        let is_archive = File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && MAGIC.contains(&&start);
         if is_archive {
             return Self::read(path);
         }
         let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let members = vec![Member { name, offset: 0, len: bytes.len() }];
+        let members = vec![Member { name: file_name(path), offset: 0, len: bytes.len() }];
         Ok(Self { bytes: Arc::new(bytes), members, is_object: true })
     }
 
@@ -70,9 +84,15 @@ impl Archive {
     }
 }
 
-fn members(bytes: &[u8]) -> Result<Vec<Member>> {
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The members that are listed in an archive's bytes, and whether they are only named there.
+fn members(bytes: &[u8]) -> Result<(Vec<Member>, bool)> {
+    let archive = ArchiveFile::parse(bytes)?;
     let mut members = Vec::new();
-    for member in ArchiveFile::parse(bytes)?.members() {
+    for member in archive.members() {
         let member = member?;
         let (offset, len) = member.file_range();
         member.data(bytes)?;
@@ -82,7 +102,7 @@ fn members(bytes: &[u8]) -> Result<Vec<Member>> {
             len: usize::try_from(len)?,
         });
     }
-    Ok(members)
+    Ok((members, archive.is_thin()))
 }
 
 /// A part of an archive's bytes, as a new archive's member shares it.
@@ -198,6 +218,21 @@ mod tests {
         assert_eq!((one.contents(&one.members[0]), two.contents(&two.members[0])), (&b"odd"[..], &b"even"[..]));
         fs::write(dir.join("cut.a"), &fs::read(dir.join("two.a")).unwrap()[..100]).unwrap();
         assert!(format!("{:#}", Archive::read(&dir.join("cut.a")).unwrap_err()).contains("not a whole archive"));
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_thin_archive_names_its_members() {
+        let dir = std::env::temp_dir().join(format!("splitlink-thin-archive-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let thin = dir.join("thin.a");
+        fs::write(&thin, format!("!<thin>\n{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", "one.o/", 0, 0, 0, 644, 3)).unwrap();
+        let missing = format!("{:#}", Archive::read(&thin).unwrap_err());
+        assert!(missing.contains("one.o`, a member of the thin archive"), "{missing}");
+        fs::write(dir.join("one.o"), "one").unwrap();
+        let archive = Archive::read_or_object(&thin).unwrap();
+        assert_eq!((archive.members[0].name.as_str(), archive.contents(&archive.members[0])), ("one.o", &b"one"[..]));
+        assert!(!archive.is_object());
         fs::remove_dir_all(&dir).unwrap();
     }
 }

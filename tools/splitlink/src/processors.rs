@@ -14,7 +14,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// No process has more threads than it would have by itself.
 const MOST_THREADS: usize = 32;
@@ -26,11 +27,25 @@ const VARIABLE: &str = "SPLITLINK_JOB_SERVER";
 /// Where rustc looks for a job server, in its order.
 const RUSTCS_VARIABLES: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
 
+/// How long fewer processes must have run before each gets more threads: mostly the next one starts at once, and threads that have work cannot be
+/// taken back.
+const FREE_FOR: Duration = Duration::from_millis(100);
+
 /// The processors of the machine.
 #[derive(Debug)]
 pub struct Processors {
     count: usize,
-    running: Mutex<Vec<Arc<JobServer>>>,
+    free_for: Duration,
+    running: Mutex<Running>,
+}
+
+#[derive(Debug, Default)]
+struct Running {
+    servers: Vec<Arc<JobServer>>,
+    /// How often these have changed.
+    changes: u64,
+    /// Among how many the processors are divided: as many as there are, or were a moment ago.
+    among: usize,
 }
 
 /// What one process has of them.
@@ -50,14 +65,13 @@ struct JobServer {
 }
 
 impl Processors {
-    /// `count` of them, to be shared.
-    pub fn new(count: usize) -> Arc<Self> {
-        Arc::new(Self { count, running: Mutex::default() })
-    }
-
     /// Those that this process may use.
     pub fn of_this_machine() -> Arc<Self> {
-        Self::new(std::thread::available_parallelism().map_or(1, usize::from))
+        Self::new(std::thread::available_parallelism().map_or(1, usize::from), FREE_FOR)
+    }
+
+    fn new(count: usize, free_for: Duration) -> Arc<Self> {
+        Arc::new(Self { count, free_for, running: Mutex::default() })
     }
 
     /// A share for a process that does not run yet.
@@ -71,13 +85,24 @@ impl Processors {
         Ok(Share { of: Arc::clone(self), server: Arc::new(JobServer { reader, writer, tokens: AtomicUsize::new(0) }) })
     }
 
-    /// Changes who runs, and gives each the same number of threads.
-    fn change(&self, change: impl FnOnce(&mut Vec<Arc<JobServer>>)) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut running);
-        let threads = (self.count / running.len().max(1)).clamp(1, MOST_THREADS);
-        for server in &*running {
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Divides the processors among `running`.
+    fn divide(&self, running: &Running) {
+        let threads = (self.count / running.among.max(1)).clamp(1, MOST_THREADS);
+        for server in &running.servers {
             server.set(threads - 1);
+        }
+    }
+
+    /// Divides them among those that are left, if none has come or gone since `change`.
+    fn settle(&self, change: u64) {
+        let mut running = self.running();
+        if running.changes == change {
+            running.among = running.servers.len();
+            self.divide(&running);
         }
     }
 }
@@ -107,12 +132,25 @@ impl Share {
 
     /// The process runs from now on.
     pub fn start(&self) {
-        self.of.change(|running| running.push(Arc::clone(&self.server)));
+        let mut running = self.of.running();
+        running.servers.push(Arc::clone(&self.server));
+        running.changes += 1;
+        running.among = running.among.max(running.servers.len());
+        self.of.divide(&running);
     }
 
     /// The process runs no longer, or stands still.
     pub fn stop(&self) {
-        self.of.change(|running| running.retain(|server| !Arc::ptr_eq(server, &self.server)));
+        let mut running = self.of.running();
+        running.servers.retain(|server| !Arc::ptr_eq(server, &self.server));
+        running.changes += 1;
+        let (processors, change) = (Arc::clone(&self.of), running.changes);
+        let settle = move || {
+            std::thread::sleep(processors.free_for);
+            processors.settle(change);
+        };
+        // Without it, the others go on with what they have.
+        let _ = std::thread::Builder::new().spawn(settle);
     }
 }
 
@@ -162,13 +200,17 @@ pub fn limit_threads(rustc: &mut Command) -> Result<Option<Share>> {
 mod tests {
     use super::*;
 
+    /// Longer than a test.
+    const LONG: Duration = Duration::from_secs(3600);
+
     fn threads(shares: &[&Share]) -> Vec<usize> {
         shares.iter().map(|share| share.server.tokens.load(Ordering::Relaxed) + 1).collect()
     }
 
     #[test]
     fn all_that_run_share_the_processors() {
-        let processors = Processors::new(8);
+        let processors = Processors::new(8, LONG);
+        let changes = || processors.running().changes;
         let [a, b, c] = [(); 3].map(|()| processors.share().unwrap());
         a.start();
         assert_eq!(threads(&[&a]), [8]);
@@ -176,16 +218,33 @@ mod tests {
         c.start();
         assert_eq!(threads(&[&a, &b, &c]), [2, 2, 2]);
         b.stop();
+        assert_eq!(threads(&[&a, &c]), [2, 2], "another may start at once");
+        let before = changes() - 1;
+        processors.settle(before);
+        assert_eq!(threads(&[&a, &c]), [2, 2], "somebody has come or gone in between");
+        let now = changes();
+        processors.settle(now);
         assert_eq!(threads(&[&a, &c]), [4, 4]);
-        drop(a);
-        assert_eq!(threads(&[&c]), [8]);
+        a.stop();
         b.start();
         assert_eq!(threads(&[&b, &c]), [4, 4]);
     }
 
     #[test]
+    fn what_stays_free_is_divided() {
+        let processors = Processors::new(8, Duration::ZERO);
+        let [a, b] = [(); 2].map(|()| processors.share().unwrap());
+        a.start();
+        b.start();
+        drop(a);
+        while threads(&[&b]) != [8] {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
     fn tokens_in_use_are_taken_back_later() {
-        let processors = Processors::new(2);
+        let processors = Processors::new(2, LONG);
         let [a, b, c] = [(); 3].map(|()| processors.share().unwrap());
         a.start();
         assert_eq!((&a.server.reader).read(&mut [0]).unwrap(), 1);
@@ -194,5 +253,12 @@ mod tests {
         (&a.server.writer).write_all(b"+").unwrap();
         c.start();
         assert_eq!(threads(&[&a, &b, &c]), [1, 1, 1]);
+    }
+
+    #[test]
+    fn no_more_threads_than_rustc_would_have() {
+        let share = Processors::new(100, LONG).share().unwrap();
+        share.start();
+        assert_eq!(threads(&[&share]), [MOST_THREADS]);
     }
 }

@@ -1,4 +1,0 @@
-#[unsafe(no_mangle)]
-pub extern "C" fn table_sum() -> u32 {
-    table::table().iter().sum()
-}
