@@ -142,7 +142,8 @@ impl Share {
     /// The process runs no longer, or stands still.
     pub fn stop(&self) {
         let mut running = self.of.running();
-        running.servers.retain(|server| !Arc::ptr_eq(server, &self.server));
+        let Some(at) = running.servers.iter().position(|server| Arc::ptr_eq(server, &self.server)) else { return };
+        running.servers.swap_remove(at);
         running.changes += 1;
         let (processors, change) = (Arc::clone(&self.of), running.changes);
         let settle = move || {
