@@ -84,7 +84,8 @@ impl Archive {
     }
 }
 
-fn file_name(path: &Path) -> String {
+/// The last part of a path, by which an archive calls a file.
+pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 

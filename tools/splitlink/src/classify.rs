@@ -1,5 +1,6 @@
 //! What each argument of rustc's linker call is: a captured call becomes the typed, path-free line of a link plan.
 
+use crate::archive;
 use crate::capture::{self, Invocation, Temporary};
 use crate::crates;
 use crate::plan::{FILE, Item, MODULES, SYSROOT};
@@ -228,7 +229,7 @@ fn unknown(arg: &str, context: &Context<'_>) -> anyhow::Error {
 }
 
 fn file_name(path: &str) -> String {
-    Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    archive::file_name(Path::new(path))
 }
 
 #[cfg(test)]

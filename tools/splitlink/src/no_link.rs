@@ -1,7 +1,7 @@
 //! The no-link phase of a linked crate: rustc compiles it against hollow rlibs and calls us as its linker; the call becomes
 //! the link plan.
 
-use crate::archive::Archive;
+use crate::archive::{Archive, file_name};
 use crate::bundled;
 use crate::capture::{self, Temporary};
 use crate::classify::{self, Line, Module};
@@ -428,10 +428,6 @@ fn publish_modules(files: &BTreeMap<String, PathBuf>, modules: &Path) -> Result<
             let _ = fs::remove_file(modules.join(name));
         }
     })
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// The linker as it is called: a bare name is looked up on the path, so a file in the working folder itself keeps a slash.
