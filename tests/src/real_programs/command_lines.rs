@@ -60,16 +60,34 @@ impl CommandLine {
     }
 }
 
-/// Replaces numbers by `N` and runs of spaces, which pad them, by one.
+/// Replaces numbers (`12`, `0.5`, `3.4e-5`) by `N` and runs of spaces, which pad them, by one.
 fn without_numbers(text: &str) -> String {
     let mut result = String::new();
-    for c in text.chars() {
-        let c = if c.is_ascii_digit() || c == '.' { 'N' } else { c };
-        if !(matches!(c, 'N' | ' ') && result.ends_with(c)) {
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let number = length_of_number(rest);
+        if number > 0 {
+            result.push('N');
+        } else if !(c == ' ' && result.ends_with(' ')) {
             result.push(c);
         }
+        rest = &rest[number.max(c.len_utf8())..];
     }
     result
+}
+
+/// Length of the number that `text` begins with; 0 if it begins with none.
+fn length_of_number(text: &str) -> usize {
+    let digits = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+    let mantissa = digits(text);
+    let exponent = text[mantissa..].strip_prefix('e').map_or(0, |power| {
+        let sign = usize::from(power.starts_with(['+', '-']));
+        match digits(&power[sign..]) {
+            0 => 0,
+            digits => 1 + sign + digits,
+        }
+    });
+    if mantissa == 0 { 0 } else { mantissa + exponent }
 }
 
 const fn succeeds(bin: &'static str, args: &'static [&'static str]) -> CommandLine {
@@ -173,5 +191,7 @@ mod tests {
     fn numbers_and_their_padding_are_masked() {
         assert_eq!(super::without_numbers("  12.5 ms ±  3"), " N ms ± N");
         assert_eq!(super::without_numbers("none"), "none");
+        // A standard deviation of next to nothing comes with an exponent, and only then.
+        assert_eq!(super::without_numbers("[0.1, 5.2e-05,1e+7] 3 each"), "[N, N,N] N each");
     }
 }
