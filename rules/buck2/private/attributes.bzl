@@ -16,8 +16,10 @@ LTO_MODES = ["off", "thin", "fat"]
 # `-c splitlink.lto=fat`, for targets without `lto`.
 default_lto = _setting("lto", LTO_MODES)
 
-# `-c splitlink.pipelining=off`: a library is compiled by one action, and its dependents wait for its code.
-is_pipelined = _setting("pipelining", ["on", "off"]) == "on"
+# `-c splitlink.pipelining=off`: a library is compiled by one action, and its dependents wait for its code. `shared`: one rustc for both actions.
+_pipelining = _setting("pipelining", ["on", "off", "shared"])
+is_pipelined = _pipelining != "off"
+is_shared = _pipelining == "shared"
 
 LINKED_ATTRS = {
     "dylibs": attrs.list(

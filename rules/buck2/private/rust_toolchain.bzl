@@ -1,6 +1,6 @@
 """The Rust toolchain by which libraries are compiled in two actions."""
 
-load(":attributes.bzl", "is_pipelined")
+load(":attributes.bzl", "is_pipelined", "is_shared")
 load(":lto.bzl", "LTO_OF_CONFIGURATION")
 load(":prelude.bzl", "RustToolchainInfo", "rust_toolchain_attrs")
 load(":providers.bzl", "SplitlinkToolchainInfo")
@@ -85,7 +85,11 @@ def _splitlink_rust_toolchain_impl(ctx: AnalysisContext) -> list[Provider]:
         # Bitcode in place of machine code, also where a target's own flags come later.
         fields["extra_rustc_flags"] = base.extra_rustc_flags + ["-Clinker-plugin-lto"]
     fields["doctests"] = base.doctests and base.nightly_features
-    fields["compiler"] = RunInfo(args = cmd_args(tool, "rustc", [] if base.nightly_features else ["--stable"], "--", base.compiler))
+    options = [] if base.nightly_features else ["--stable"]
+    if is_shared:
+        # Buck2 gives every action the name of the build that it is run for.
+        options.append("--share-within=BUCK_BUILD_ID")
+    fields["compiler"] = RunInfo(args = cmd_args(tool, "rustc", options, "--", base.compiler))
     return [
         DefaultInfo(sub_targets = {
             "std_manifest": [DefaultInfo(default_output = std_manifest)],

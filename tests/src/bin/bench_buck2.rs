@@ -35,11 +35,12 @@ struct Contestant {
     pipelining: &'static str,
 }
 
-const CONTESTANTS: [Contestant; 5] = [
+const CONTESTANTS: [Contestant; 6] = [
     Contestant { name: "prelude", rules: "prelude", toolchain: "stable", pipelining: "on" },
     Contestant { name: "prelude, nightly_features", rules: "prelude", toolchain: "nightly", pipelining: "on" },
     Contestant { name: "advanced_unstable_linking", rules: "prelude", toolchain: "advanced", pipelining: "on" },
     Contestant { name: "splitlink", rules: "splitlink", toolchain: "splitlink", pipelining: "on" },
+    Contestant { name: "splitlink, shared", rules: "splitlink", toolchain: "splitlink", pipelining: "shared" },
     Contestant { name: "splitlink, pipelining off", rules: "splitlink", toolchain: "splitlink", pipelining: "off" },
 ];
 
@@ -113,7 +114,9 @@ fn main() -> Result<()> {
     };
     buck2_files::generate(&folder.join("sources"), &project.root, &[program])?;
     exchange_toolchains(&project)?;
-    let bench = Bench { crates: cargo_build::crates(&project.root, &program)?.len(), program, opt_level, project, path: path()? };
+    let crates = cargo_build::crates(&project.root, &program)?.len();
+    let threads = std::thread::available_parallelism()?.get() + 1;
+    let bench = Bench { project, path: path()?, program, opt_level, crates, threads };
     bench.run(rounds)
 }
 
@@ -146,6 +149,8 @@ struct Bench {
     program: Program,
     opt_level: u8,
     crates: usize,
+    /// How many actions may run at a time: one more than there are processors, for one may wait for a rustc that another has started.
+    threads: usize,
 }
 
 impl Bench {
@@ -162,7 +167,10 @@ impl Bench {
             }
         }
         let Program { package, version, .. } = self.program;
-        println!("{package} {version}, {} crates, opt-level {}, medians of {rounds} clean builds with Buck2", self.crates, self.opt_level);
+        println!(
+            "{package} {version}, {} crates, opt-level {}, medians of {rounds} clean builds with Buck2 of {} threads",
+            self.crates, self.opt_level, self.threads
+        );
         let medians: Vec<_> = taken.iter().map(|taken| medians(taken)).collect();
         for (contestant, &median) in CONTESTANTS.iter().zip(&medians) {
             println!("  {:26} {}", contestant.name, show(median));
@@ -201,7 +209,7 @@ impl Bench {
         // Loads and analyses, and makes the tools, which are the same in every build.
         run(&mut command(&["audit", "providers", "--quiet", &target]))?;
         let start = Instant::now();
-        run(&mut command(&["build", &target]))?;
+        run(&mut command(&["build", "--num-threads", &self.threads.to_string(), &target]))?;
         let wall = start.elapsed();
         let compiled =
             self.project.ran()?.iter().filter(|ran| ran.action.starts_with("rustc rlib") || ran.action.contains("no_link")).count();

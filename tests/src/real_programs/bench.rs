@@ -117,6 +117,8 @@ impl Bench {
             format!("--compilation_mode={}", self.bazel_mode()),
             // As Cargo: build scripts and proc macros are not optimised.
             "--host_compilation_mode=fastbuild".to_owned(),
+            // As Bazel's documentation advises: it keeps the inodes of thousands of symlinks off the disk, for every contestant.
+            "--sandbox_base=/dev/shm".to_owned(),
             format!("--@rules_rust//rust/settings:pipelined_compilation={}", contestant.pipelined),
             format!("--@splitlink//rules/bazel:worker={}", contestant.worker),
             "--color=no".to_owned(),

@@ -11,7 +11,7 @@ use crate::worker::{
     self,
     attached::{ATTACHED, Worker},
 };
-use crate::{capture, codegen, metadata, response_file, stand_in, std_manifest};
+use crate::{capture, codegen, metadata, response_file, shared, stand_in, std_manifest};
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
@@ -116,6 +116,8 @@ enum Phase {
         /// is asked for. [default: leave them as they are]
         #[arg(long)]
         stable: bool,
+        #[command(flatten)]
+        share: shared::Options,
         /// rustc and its arguments
         #[arg(last = true, required = true)]
         command: Vec<String>,
@@ -189,6 +191,7 @@ fn run(args: &[String]) -> Result<()> {
             let (options, worker) = Worker::connect()?;
             run_phase(program().chain(options).chain(command), forwarded, Some(&worker))
         }
+        [first, name, limits] if first == shared::NAME => shared::server::serve(name, limits),
         // Behind the wrapper of an action that is a response file; the command there is the final one.
         [first, .., file] if first == worker::NAME && end < args.len() => {
             run_phase(program().chain(Action::read(file)?.options).chain(command), forwarded, None)
@@ -211,7 +214,7 @@ fn run_phase(args: impl Iterator<Item = String>, own: &[String], worker: Option<
         }
         Phase::LinkOnly { inputs, outputs } => link_only::run(&inputs, &outputs),
         Phase::StdManifest { output, rustc, libdir } => std_manifest::run(&output, &rustc, &libdir),
-        Phase::Rustc { stable, command } => stand_in::run(stable, &command),
+        Phase::Rustc { stable, share, command } => stand_in::run(stable, &share, &command, worker),
         Phase::Explain(options) => explain::run(&options),
         Phase::Worker(options) => worker::run(&options),
     }

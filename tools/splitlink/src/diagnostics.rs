@@ -76,7 +76,9 @@ pub fn run_command(mut command: Command, mut args: RustcArgs, mut until: Until, 
             metadata_is_out = true;
             if let Some(at_metadata) = watcher.metadata.take() {
                 at_metadata(&mut child, format.json)?;
-                until = Until::End;
+                if until == Until::Metadata {
+                    until = Until::End;
+                }
             } else if until == Until::Metadata {
                 // All that is left is code generation, which belongs to another action.
                 child.kill().context("cannot end rustc")?;

@@ -51,6 +51,7 @@ pub mod rlib;
 pub mod run_path;
 pub mod rustc_args;
 pub mod scratch;
+pub mod shared;
 pub mod stand_in;
 pub mod std_manifest;
 pub mod symbols;

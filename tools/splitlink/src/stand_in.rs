@@ -8,18 +8,24 @@ use crate::response_file;
 use crate::rlib;
 use crate::rustc_args::RustcArgs;
 use crate::scratch::{self, Scratch};
+use crate::shared::{self, Request, client};
+use crate::worker::attached::Worker;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 /// The variable by which a stable rustc takes unstable options; it enters the hash of every crate.
 const BOOTSTRAP: &str = "RUSTC_BOOTSTRAP";
 
-/// Runs the rustc call `command`; with `stable` without what only a nightly takes, as far as something stable does the same.
+/// What a hollow rlib is called before it is in its place.
+pub(crate) const HOLLOW: &str = "hollow.rlib";
+
+/// Runs the rustc call `command`; with `stable` without what only a nightly takes, as far as something stable does the same. Calls may `share` one rustc;
+/// what runs that one has a `worker`.
 ///
 /// # Errors
 /// rustc's own, or that an output cannot be written.
-pub fn run(stable: bool, command: &[String]) -> Result<()> {
+pub fn run(stable: bool, share: &shared::Options, command: &[String], worker: Option<&Worker>) -> Result<()> {
     let Some((program, args)) = command.split_first() else {
         bail!("no command was given\n  help: put rustc and its arguments behind `--`");
     };
@@ -27,6 +33,16 @@ pub fn run(stable: bool, command: &[String]) -> Result<()> {
     let hollow = take(&mut args, "no-codegen").is_some();
     let bootstrap = !stable || without_unstable(&mut args)?;
     let args = RustcArgs::parse(args);
+    if let Some(worker) = worker {
+        return for_both(program, args, worker);
+    }
+    if let (Some(rlib), Some(build), false) = (library(&args), share.build(), bootstrap)
+        && let Some(request) = Request::new(&build, program, &args, !hollow, &rlib)
+        && let Some(reply) = client::ask(&request, &share.limits)
+    {
+        make_out_dir(&args)?;
+        return reply.show();
+    }
     match library(&args) {
         Some(rlib) if hollow => make_hollow(program, args, &rlib, bootstrap),
         Some(rlib) => compile(program, args, &rlib, bootstrap),
@@ -64,19 +80,38 @@ fn library(args: &RustcArgs) -> Option<PathBuf> {
     (emitted.next().is_none() && args.crate_types() == ["rlib"]).then(|| rlib.into())
 }
 
+/// Makes the folder for what rustc makes on the way: that is nobody's, but the folder may be an output of the action.
+fn make_out_dir(args: &RustcArgs) -> Result<()> {
+    args.values("out-dir").try_for_each(|dir| std::fs::create_dir_all(dir).with_context(|| scratch::cannot_write(Path::new(dir))))
+}
+
 /// Compiles as far as the metadata, which becomes a hollow rlib.
 fn make_hollow(program: &str, mut args: RustcArgs, rlib: &Path, bootstrap: bool) -> Result<()> {
     let scratch = Scratch::beside(rlib)?;
-    for dir in args.values("out-dir") {
-        // What is made there on the way is nobody's, but the folder may be an output of the action.
-        std::fs::create_dir_all(dir).with_context(|| scratch::cannot_write(Path::new(dir)))?;
-    }
+    make_out_dir(&args)?;
     metadata::forget_outputs(&mut args);
     metadata::emit(&mut args, scratch.path());
     diagnostics::run_command(rustc(program, bootstrap), args, Until::Metadata, Watcher::default())?;
-    let hollow = scratch.path().join("hollow.rlib");
+    let hollow = scratch.path().join(HOLLOW);
     rlib::write_hollow(&scratch.path().join(metadata::RMETA), &hollow)?;
     scratch::publish(&hollow, rlib)
+}
+
+/// Compiles for two calls, one of which wants the hollow rlib: it is written beside the code, where `worker` takes it while rustc stands still.
+fn for_both(program: &str, mut args: RustcArgs, worker: &Worker) -> Result<()> {
+    let scratch = Scratch::at(worker.scratch.clone().context("the server names no folder to work in")?)?;
+    metadata::forget_outputs(&mut args);
+    metadata::emit(&mut args, scratch.path());
+    let started = |rustc: &Child| worker.started(rustc);
+    let mut output = None;
+    let mut suspend = |rustc: &mut Child, json: bool| {
+        let hollow = || rlib::write_hollow(&scratch.path().join(metadata::RMETA), &scratch.path().join(HOLLOW));
+        output = Some(worker.suspend(rustc, json, hollow)?.output);
+        Ok(())
+    };
+    let watcher = Watcher { started: Some(&started), metadata: Some(&mut suspend) };
+    diagnostics::run_command(rustc(program, false), args, Until::EndWithAll, watcher)?;
+    output.map_or(Ok(()), |output| scratch::publish(&scratch.path().join(metadata::RLIB), &output))
 }
 
 /// Compiles to an rlib. Metadata and notifications have to be asked for as well, or the crate would have another hash than the

@@ -29,6 +29,7 @@ use request::Server;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use suspended::{Limits, Suspended};
 
 /// The subcommand's name.
 pub const NAME: &str = "worker";
@@ -39,15 +40,8 @@ pub struct Options {
     /// Serve requests on standard input until it ends; build systems add this. [default: run the action of @FILE]
     #[arg(long = "persistent_worker")]
     persistent: bool,
-    /// How many rustc processes may stand still at once; with 0 every action runs rustc from the start
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    max_suspended: usize,
-    /// How much memory the processes that stand still may hold, in megabytes. [default: a quarter of the machine's]
-    #[arg(long, value_name = "MB")]
-    max_suspended_memory: Option<u64>,
-    /// After how many seconds without a request the processes that stand still are ended
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    max_idle: u64,
+    #[command(flatten)]
+    limits: Limits,
     /// The action to run: its options, environment and command, one a line
     #[arg(value_name = "@FILE", required_unless_present = "persistent")]
     action: Option<String>,
@@ -69,11 +63,10 @@ fn serve(options: &Options) -> Result<()> {
     let cwd = std::env::current_dir().context("cannot tell the working folder")?;
     // Requests may have working folders of their own.
     let program = cwd.join(PathBuf::from(command::own_program()?)).to_string_lossy().into_owned();
-    let memory = options.max_suspended_memory.map_or_else(suspended::default_memory, |megabytes| megabytes << 20);
-    let server = Arc::new(Server::new(program, cwd, options.max_suspended, memory));
+    let server = Arc::new(Server::new(program, cwd, Suspended::new(&options.limits)));
     let (framing, mut input) = Framing::detect(std::io::stdin())?;
     let output = Arc::new(Mutex::new(std::io::stdout()));
-    end_when_idle(&server, Duration::from_secs(options.max_idle));
+    end_when_idle(&server, options.limits.max_idle());
     let mut threads = Vec::new();
     while let Some(request) = framing.read(&mut input)? {
         if request.cancel {

@@ -34,6 +34,11 @@ impl Place {
         Ok(Self { dir, _lock: lock })
     }
 
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.dir
+    }
+
     /// A path in it, for a folder of the number `number`.
     pub fn folder(&self, number: u64) -> PathBuf {
         self.dir.join(number.to_string())

@@ -77,12 +77,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server that runs `program` (splitlink) in the folder `cwd`, and suspends no more than the two limits say.
-    pub fn new(program: String, cwd: PathBuf, max_suspended: usize, max_memory: u64) -> Self {
+    /// A server that runs `program` (splitlink) in the folder `cwd`, and keeps what stands still in `suspended`.
+    pub fn new(program: String, cwd: PathBuf, suspended: Suspended) -> Self {
         Self {
             program,
             cwd,
-            suspended: Mutex::new(Suspended::new(max_suspended, max_memory)),
+            suspended: Mutex::new(suspended),
             running: Mutex::default(),
             places: Mutex::default(),
             processors: Processors::of_this_machine(),

@@ -3,8 +3,31 @@
 use super::job::Job;
 use super::protocol::Input;
 use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs;
+use std::time::Duration;
+
+/// How much may stand still, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, clap::Args, Serialize, Deserialize)]
+pub struct Limits {
+    /// How many rustc processes may stand still at once; with 0 every action runs rustc from the start
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    max_suspended: usize,
+    /// How much memory the processes that stand still may hold, in megabytes. [default: a quarter of the machine's]
+    #[arg(long, value_name = "MB")]
+    max_suspended_memory: Option<u64>,
+    /// After how many seconds without a request the processes that stand still are ended
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    max_idle: u64,
+}
+
+impl Limits {
+    /// After how long without a request all that stands still is ended.
+    pub fn max_idle(&self) -> Duration {
+        Duration::from_secs(self.max_idle)
+    }
+}
 
 /// What must be the same for code to belong to metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +79,10 @@ pub struct Suspended {
 }
 
 impl Suspended {
-    /// None yet, and never more than `max_count` with `max_memory` bytes together.
-    pub fn new(max_count: usize, max_memory: u64) -> Self {
-        Self { entries: HashMap::new(), max_count, max_memory }
+    /// None yet, and never more than `limits` say.
+    pub fn new(limits: &Limits) -> Self {
+        let max_memory = limits.max_suspended_memory.map_or_else(default_memory, |megabytes| megabytes << 20);
+        Self { entries: HashMap::new(), max_count: limits.max_suspended, max_memory }
     }
 
     /// Whether any may be.
@@ -109,7 +133,7 @@ pub fn cost(pid: i32) -> (u64, u64) {
 }
 
 /// A quarter of this machine's memory, in bytes; a gigabyte where it does not say.
-pub fn default_memory() -> u64 {
+fn default_memory() -> u64 {
     let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     kilobytes(&info, "MemTotal:").map_or(1 << 30, |total| total * 1024 / 4)
 }

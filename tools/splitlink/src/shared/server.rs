@@ -1,0 +1,285 @@
+//! The server: one for all calls of a user in a working folder, for as long as there are any.
+
+use super::{Reply, Request};
+use crate::action::Action;
+use crate::processors::Processors;
+use crate::scratch;
+use crate::stand_in::HOLLOW;
+use crate::worker::channel::{self, Resume, Start};
+use crate::worker::job::{Ending, Job, Outcome, Progress};
+use crate::worker::place::Place;
+use crate::worker::suspended::{self, Entry, Identity, Limits, Suspended};
+use anyhow::{Context, Result};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::net::Shutdown;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Serves calls on the abstract socket `name` as long as `limits`, in JSON, say.
+///
+/// # Errors
+/// If there is no such socket. That another server has it is none.
+pub fn serve(name: &str, limits: &str) -> Result<()> {
+    let limits: Limits = serde_json::from_str(limits).context("the server is told no limits")?;
+    let address = SocketAddr::from_abstract_name(name).context("the server has no name")?;
+    let listener = match UnixListener::bind_addr(&address) {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => return Ok(()),
+        listener => listener.context("cannot listen to calls")?,
+    };
+    let server = Arc::new(Server::new(&limits)?);
+    let idle = Arc::clone(&server);
+    std::thread::spawn(move || {
+        // A build has ended, or was interrupted.
+        while idle.idle_for() < limits.max_idle() {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        idle.end();
+        std::process::exit(0);
+    });
+    loop {
+        let (stream, _) = listener.accept().context("cannot listen to calls")?;
+        server.serving.fetch_add(1, Ordering::SeqCst);
+        let server = Arc::clone(&server);
+        std::thread::spawn(move || {
+            let _ = server.answer(&stream);
+            // A call that got no answer shall not wait for one.
+            let _ = stream.shutdown(Shutdown::Both);
+            *lock(&server.last) = Instant::now();
+            server.serving.fetch_sub(1, Ordering::SeqCst);
+        });
+    }
+}
+
+struct Server {
+    program: String,
+    place: Mutex<Option<Place>>,
+    calls: Mutex<HashMap<Vec<String>, Arc<Compilation>>>,
+    suspended: Mutex<Suspended>,
+    processors: Arc<Processors>,
+    count: AtomicU64,
+    serving: AtomicUsize,
+    last: Mutex<Instant>,
+}
+
+/// A library that a call has asked for.
+struct Compilation {
+    /// By what the process that stands still for it is known.
+    name: String,
+    metadata: Mutex<Option<Metadata>>,
+    changed: Condvar,
+    /// How many calls have had what they want.
+    served: AtomicUsize,
+}
+
+#[derive(Clone)]
+enum Metadata {
+    /// It is in the file, and rustc has said this on the way.
+    Written(PathBuf, String),
+    Failed(Reply),
+    /// There is none, and why is not known: the call finds that out.
+    None,
+}
+
+/// Who has asked.
+#[derive(Default)]
+struct Client {
+    /// Whether it has ended before it was answered.
+    gone: bool,
+    /// What runs for it.
+    ending: Option<Ending>,
+}
+
+impl Server {
+    fn new(limits: &Limits) -> Result<Self> {
+        Ok(Self {
+            program: std::env::current_exe().context("cannot find the splitlink program itself")?.to_string_lossy().into_owned(),
+            place: Mutex::default(),
+            calls: Mutex::default(),
+            suspended: Mutex::new(Suspended::new(limits)),
+            processors: Processors::of_this_machine(),
+            count: AtomicU64::new(0),
+            serving: AtomicUsize::new(0),
+            last: Mutex::new(Instant::now()),
+        })
+    }
+
+    fn idle_for(&self) -> Duration {
+        if self.serving.load(Ordering::SeqCst) == 0 { lock(&self.last).elapsed() } else { Duration::ZERO }
+    }
+
+    /// Leaves nothing.
+    fn end(&self) {
+        let jobs = lock(&self.suspended).take_all();
+        for job in jobs {
+            job.end();
+        }
+        drop(lock(&self.place).take());
+    }
+
+    fn answer(&self, stream: &UnixStream) -> Result<()> {
+        let mut reader = BufReader::new(stream.try_clone()?);
+        let Some(request) = channel::receive::<Request>(&mut reader)? else { return Ok(()) };
+        let (compilation, first) = self.find(&request.identity);
+        let client = Arc::<Mutex<Client>>::default();
+        let watched = Arc::clone(&client);
+        std::thread::spawn(move || {
+            // Nothing follows but the end, which comes early if the build system has ended the call.
+            let _ = reader.read_until(b'\n', &mut Vec::new());
+            lock(&watched).leave();
+        });
+        let metadata = if first {
+            let metadata = self.compile(&compilation, &request, &client).unwrap_or(Metadata::None);
+            compilation.has(metadata.clone());
+            metadata
+        } else {
+            compilation.await_metadata()
+        };
+        let reply = match metadata {
+            Metadata::Written(ref hollow, messages) => {
+                let reply = if request.code {
+                    self.code(&compilation, &request, &client, messages)?
+                } else {
+                    publish_copy(hollow, &request.cwd.join(&request.output))?;
+                    Some(Reply { code: 0, messages })
+                };
+                self.forget_after_both(&compilation, &request, hollow);
+                reply
+            }
+            Metadata::Failed(reply) => Some(reply),
+            Metadata::None => None,
+        };
+        if let Some(reply) = reply {
+            channel::send(&reply, stream)?;
+        }
+        Ok(())
+    }
+
+    /// The compilation that a call belongs to, and whether that is the first call for it.
+    fn find(&self, identity: &[String]) -> (Arc<Compilation>, bool) {
+        let mut calls = lock(&self.calls);
+        if let Some(found) = calls.get(identity) {
+            return (Arc::clone(found), false);
+        }
+        let name = self.count.fetch_add(1, Ordering::Relaxed).to_string();
+        let new = Arc::new(Compilation { name, metadata: Mutex::default(), changed: Condvar::new(), served: AtomicUsize::new(0) });
+        calls.insert(identity.to_vec(), Arc::clone(&new));
+        (new, true)
+    }
+
+    /// Starts rustc, and waits until it has written the metadata.
+    fn compile(&self, compilation: &Compilation, request: &Request, client: &Mutex<Client>) -> Result<Metadata> {
+        let scratch = self.folder(request)?.join(&compilation.name);
+        let hollow = scratch.with_extension("hollow");
+        let action = Action { options: Vec::new(), env: request.env.clone(), command: request.command.clone() };
+        let start = Start {
+            options: ["rustc", "--stable"].map(str::to_owned).to_vec(),
+            scratch: Some(scratch.clone()),
+            sandboxed: false,
+            mark: Some(format!("splitlink: rustc stands still ({} {})", std::process::id(), compilation.name)),
+        };
+        let mut job = Job::start(&action, &self.program, &request.cwd, &start, scratch.clone(), self.processors.share()?)?;
+        lock(client).runs(&job)?;
+        let Progress::Suspended(process) = job.wait() else {
+            let outcome = job.finish();
+            return Ok(if outcome.code == 0 || lock(client).gone { Metadata::None } else { Metadata::Failed(outcome.into()) });
+        };
+        lock(client).ending = None;
+        std::fs::rename(scratch.join(HOLLOW), &hollow)?;
+        let messages = String::from_utf8_lossy(&job.take_output()).into_owned();
+        let (ticks, memory) = suspended::cost(process.pid);
+        let identity = Identity { options: Vec::new(), env: Vec::new(), command: request.command.clone(), inputs: Vec::new() };
+        let gone = lock(&self.suspended).add(compilation.name.clone(), Entry { identity, job, ticks, memory });
+        for (_, job) in gone {
+            job.end();
+        }
+        Ok(Metadata::Written(hollow, messages))
+    }
+
+    /// Has rustc go on, and waits for its end; none if the call has to do it by itself.
+    fn code(&self, compilation: &Compilation, request: &Request, client: &Mutex<Client>, messages: String) -> Result<Option<Reply>> {
+        let output = request.cwd.join(&request.output);
+        let entry = lock(&self.suspended).take(&compilation.name);
+        let Some(Entry { mut job, .. }) = entry else { return Ok(None) };
+        lock(client).runs(&job)?;
+        if !job.resume(&Resume { published: output.clone(), output }) {
+            job.end();
+            return Ok(None);
+        }
+        let reply = Reply::from(job.finish());
+        Ok((!lock(client).gone).then(|| Reply { messages: messages + &reply.messages, ..reply }))
+    }
+
+    /// Forgets a library that nobody will ask for any more.
+    fn forget_after_both(&self, compilation: &Compilation, request: &Request, hollow: &Path) {
+        if compilation.served.fetch_add(1, Ordering::SeqCst) == 1 {
+            lock(&self.calls).remove(&request.identity);
+            let _ = std::fs::remove_file(hollow);
+        }
+    }
+
+    /// A folder for rustc, most likely in the file system in which the output goes into its place.
+    fn folder(&self, request: &Request) -> Result<PathBuf> {
+        let parent = match request.output.components().next() {
+            Some(Component::Normal(first)) => request.cwd.join(first),
+            _ => request.output.parent().unwrap_or(Path::new("/")).to_owned(),
+        };
+        let mut place = lock(&self.place);
+        if place.is_none() {
+            *place = Some(Place::within(&parent)?);
+        }
+        Ok(place.as_ref().context("there is a place")?.path().to_owned())
+    }
+}
+
+impl Compilation {
+    fn has(&self, metadata: Metadata) {
+        *lock(&self.metadata) = Some(metadata);
+        self.changed.notify_all();
+    }
+
+    fn await_metadata(&self) -> Metadata {
+        let metadata = self.changed.wait_while(lock(&self.metadata), |metadata| metadata.is_none());
+        metadata.unwrap_or_else(PoisonError::into_inner).clone().unwrap_or(Metadata::None)
+    }
+}
+
+impl Client {
+    /// Lets `job` end with the client.
+    fn runs(&mut self, job: &Job) -> Result<()> {
+        let ending = job.ending()?;
+        if self.gone {
+            ending.end();
+        }
+        self.ending = Some(ending);
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        self.gone = true;
+        if let Some(ending) = &self.ending {
+            ending.end();
+        }
+    }
+}
+
+impl From<Outcome> for Reply {
+    fn from(outcome: Outcome) -> Self {
+        Self { code: u8::try_from(outcome.code).unwrap_or(1), messages: String::from_utf8_lossy(&outcome.output).into_owned() }
+    }
+}
+
+fn publish_copy(from: &Path, to: &Path) -> Result<()> {
+    let mut copy = to.as_os_str().to_owned();
+    copy.push(".copy");
+    std::fs::copy(from, &copy).with_context(|| scratch::cannot_write(to))?;
+    scratch::publish(Path::new(&copy), to)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
