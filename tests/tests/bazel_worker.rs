@@ -110,11 +110,13 @@ fn metadata_from_a_cache(watched: &Watched, plain: &Files) -> Result<()> {
         ensure!(built.contains_key("examples/hello/hello"), "{how}: no program was built");
         let plain: BTreeMap<_, _> =
             plain.iter().filter(|(name, _)| built.contains_key(*name)).map(|(n, b)| (n.clone(), b.clone())).collect();
-        same(&plain, &built, how)
+        same(&plain, &built, how)?;
+        Ok(built.keys().filter(|name| name.ends_with(".rlib") && name.contains(".splitlink/")).count())
     };
     watched.clean()?;
-    compare("metadata from the disk cache")?;
-    ensure!(metadata > 0 && watched.attached() > 0, "nothing ran");
+    let libraries = compare("metadata from the disk cache")?;
+    let runs = watched.attached();
+    ensure!(metadata > 0 && libraries > 0 && runs == libraries, "{runs} runs of rustc for the code of {libraries} libraries");
     watched.clean()?;
     compare("all from the disk cache")?;
     ensure!(watched.attached() == 0, "{} runs of rustc for what is in the cache", watched.attached());

@@ -1,4 +1,4 @@
-//! How long clean builds of published programs take with Buck2: `dev/bench buck2 [ROUNDS [PROGRAM [OPT_LEVEL]]]`.
+//! How long clean builds of published programs take with Buck2: `dev/bench buck2 [ROUNDS [PROGRAM [OPT_LEVEL [CONTESTANT...]]]]`.
 //!
 //! The prelude's own rules, the prelude's with `nightly_features` (which compiles a library's metadata first), and splitlink's build the same
 //! targets in turn; all that is linked, build scripts and procedural macros included, is linked by the contestant's rules. What Buck2 has to do but
@@ -22,9 +22,10 @@ use splitlink_tests::measure::median;
 use splitlink_tests::real_programs::{PROGRAMS, Program, buck2_files, cache, cargo_build};
 use splitlink_tests::rustc_fixture::tools::Toolchain;
 
-const USAGE: &str = "usage: bench_buck2 [ROUNDS [PROGRAM [OPT_LEVEL]]]";
+const USAGE: &str = "usage: bench_buck2 [ROUNDS [PROGRAM [OPT_LEVEL [CONTESTANT...]]]]";
 
 /// One way of building the program.
+#[derive(Clone, Copy)]
 struct Contestant {
     name: &'static str,
     /// `program.rules`, of tests/buck2_workspace/cargo_rules.bzl.
@@ -103,6 +104,12 @@ fn main() -> Result<()> {
     // As published: ripgrep's PCRE2 is off, and so is the time that a C compiler takes.
     let program = Program { features: &[], ..*program };
     let opt_level: u8 = args.next().map_or(Ok(3), |n| n.parse()).context(USAGE)?;
+    let wanted: Vec<_> = args.collect();
+    let (mut contestants, names) = (Vec::from(CONTESTANTS), CONTESTANTS.map(|contestant| contestant.name));
+    if let Some(other) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
+        bail!("no contestant `{other}` among {names:?}; {USAGE}");
+    }
+    contestants.retain(|contestant| wanted.is_empty() || wanted.iter().any(|name| name == contestant.name));
     ensure!(rounds > 0, "one round at least; {USAGE}");
 
     let folder = cache()?.join("real_programs/bench-buck2");
@@ -116,7 +123,7 @@ fn main() -> Result<()> {
     exchange_toolchains(&project)?;
     let crates = cargo_build::crates(&project.root, &program)?.len();
     let threads = std::thread::available_parallelism()?.get() + 1;
-    let bench = Bench { project, path: path()?, program, opt_level, crates, threads };
+    let bench = Bench { contestants, project, path: path()?, program, opt_level, crates, threads };
     bench.run(rounds)
 }
 
@@ -143,6 +150,7 @@ fn exchange_toolchains(project: &Project) -> Result<()> {
 }
 
 struct Bench {
+    contestants: Vec<Contestant>,
     project: Project,
     /// The PATH of all actions.
     path: OsString,
@@ -155,10 +163,10 @@ struct Bench {
 
 impl Bench {
     fn run(&self, rounds: usize) -> Result<()> {
-        let mut taken = vec![Vec::new(); CONTESTANTS.len()];
+        let mut taken = vec![Vec::new(); self.contestants.len()];
         // The first round warms the file cache up and makes what stays the same; it does not count.
         for round in 0..=rounds {
-            for (contestant, taken) in CONTESTANTS.iter().zip(&mut taken) {
+            for (contestant, taken) in self.contestants.iter().zip(&mut taken) {
                 let this = self.build(contestant)?;
                 eprintln!("round {round} of {rounds}: {:26} {}", contestant.name, show(this));
                 if round > 0 {
@@ -172,11 +180,11 @@ impl Bench {
             self.crates, self.opt_level, self.threads
         );
         let medians: Vec<_> = taken.iter().map(|taken| medians(taken)).collect();
-        for (contestant, &median) in CONTESTANTS.iter().zip(&medians) {
+        for (contestant, &median) in self.contestants.iter().zip(&medians) {
             println!("  {:26} {}", contestant.name, show(median));
         }
         let (ours, preludes): (Vec<_>, Vec<_>) =
-            CONTESTANTS.iter().zip(&medians).partition(|(contestant, _)| contestant.rules == "splitlink");
+            self.contestants.iter().zip(&medians).partition(|(contestant, _)| contestant.rules == "splitlink");
         for (one, ours) in ours {
             for (contestant, theirs) in &preludes {
                 let ratio = |ours: Duration, theirs: Duration| ours.as_secs_f64() / theirs.as_secs_f64();
