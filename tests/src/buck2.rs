@@ -44,6 +44,8 @@ pub struct Ran {
     pub target: String,
     /// Category and identifier, as `rustc rlib [pic]`.
     pub action: String,
+    /// Where it ran: `Local`, or `Re`, remotely.
+    pub executor: String,
 }
 
 impl Project {
@@ -195,7 +197,8 @@ impl Project {
                 // `cell//package:name (configuration) (category identifier)`; of a test only its name.
                 let (target, rest) = identity.split_once(" (").unwrap_or((identity, ""));
                 let action = rest.rsplit_once(" (").map_or("", |(_, action)| action).trim_end_matches(')');
-                Ok(Ran { target: target.to_owned(), action: action.to_owned() })
+                let executor = entry["reproducer"]["executor"].as_str().unwrap_or_default();
+                Ok(Ran { target: target.to_owned(), action: action.to_owned(), executor: executor.to_owned() })
             })
             .collect()
     }
