@@ -32,7 +32,9 @@ impl Build {
         project.write_scripts()?;
         project.write(
             "dep.rs",
-            "pub fn value<T: Into<u64>>(x: T) -> u64 { let unused = 1; x.into() + 40 }\npub fn plain() -> u64 { value(2u8) }\n",
+            // With some code to generate, so that rustc does not end before it can be stopped.
+            "pub fn value<T: Into<u64>>(x: T) -> u64 { let unused = 1; x.into() + 40 }\npub fn plain() -> u64 { value(2u8) }\n\
+             pub fn sorted(mut words: Vec<String>) -> String { words.sort(); format!(\"{words:?}\") }\n",
         )?;
         // Each call reaches the dependency through a folder of its own.
         for want in [Metadata, Code] {

@@ -75,7 +75,7 @@ pub fn run_command(mut command: Command, mut args: RustcArgs, mut until: Until, 
         if is_metadata_notification(message.as_ref()) {
             metadata_is_out = true;
             if let Some(at_metadata) = watcher.metadata.take() {
-                at_metadata(&mut child, format.json)?;
+                at_metadata(&mut child, format.json).inspect_err(|_| end(&mut child))?;
                 if until == Until::Metadata {
                     until = Until::End;
                 }
@@ -101,6 +101,12 @@ pub fn run_command(mut command: Command, mut args: RustcArgs, mut until: Until, 
         let _ = stderr.write_all(&withheld);
     }
     Err(ChildFailed::from_status(status).into())
+}
+
+/// Ends rustc, and waits until it has: it shall not be left when this process has ended.
+fn end(rustc: &mut Child) {
+    let _ = rustc.kill();
+    let _ = rustc.wait();
 }
 
 /// Makes rustc write JSON with artifact notifications, and says what the user had asked for.

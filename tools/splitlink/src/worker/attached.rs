@@ -13,9 +13,13 @@ use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 /// The argument by which a process learns that a worker has started it.
 pub const ATTACHED: &str = "attached";
+
+/// How long a process that is killed may take to end.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The worker, as the process sees it that it started.
 #[derive(Debug)]
@@ -56,7 +60,12 @@ impl Worker {
             }
             // Nobody wants the result any more. While rustc stands still, the thread that waits here ends it in order.
             if !watched_still.load(Ordering::SeqCst) {
-                signal(watched_group.load(Ordering::SeqCst), Signal::KILL);
+                let group = watched_group.load(Ordering::SeqCst);
+                signal(group, Signal::KILL);
+                if group != 0 {
+                    // The thread that waits for rustc ends this process, once rustc has ended.
+                    std::thread::sleep(PATIENCE);
+                }
                 std::process::exit(1);
             }
         });
