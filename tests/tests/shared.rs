@@ -110,6 +110,13 @@ impl Build {
         self.project.wait_until("one rustc stands still", || self.project.suspended().len() == 1)
     }
 
+    /// Kills whatever still runs.
+    fn kill_all(&self) {
+        for process in self.project.processes(0) {
+            let _ = kill(process.id);
+        }
+    }
+
     fn all_has_ended(&self) -> Outcome {
         self.project.wait_until("all has ended", || self.project.processes(0).is_empty())
     }
@@ -128,9 +135,7 @@ fn folder(want: Want) -> &'static str {
 /// Ends a build's server, as a test leaves nothing behind.
 impl Drop for Build {
     fn drop(&mut self) {
-        for process in self.project.processes(0) {
-            let _ = kill(process.id);
-        }
+        self.kill_all();
     }
 }
 
@@ -195,9 +200,7 @@ fn what_is_not_shared() -> Outcome {
     of_none.env_remove("BUILD");
     for (what, code) in [("build", of_another_build), ("command", build.call("dep", Code, "--cfg=more")), ("no build", of_none)] {
         // The metadata's rustc of the round before may still stand there.
-        for process in build.project.processes(0) {
-            let _ = kill(process.id);
-        }
+        build.kill_all();
         build.all_has_ended()?;
         let runs = calls(code)?;
         ensure!(runs == 2, "another {what}: {runs} runs of rustc");

@@ -7,17 +7,18 @@ use crate::scratch;
 use crate::stand_in::HOLLOW;
 use crate::worker::channel::{self, Resume, Start};
 use crate::worker::job::{Ending, Job, Outcome, Progress};
+use crate::worker::lock;
 use crate::worker::place::Place;
-use crate::worker::suspended::{self, Entry, Identity, Limits, Suspended};
+use crate::worker::suspended::{self, Entry, Limits, Suspended};
 use anyhow::{Context, Result};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::net::Shutdown;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Serves calls on the abstract socket `name` as long as `limits`, in JSON, say.
@@ -59,7 +60,7 @@ struct Server {
     program: String,
     place: Mutex<Option<Place>>,
     calls: Mutex<HashMap<Vec<String>, Arc<Compilation>>>,
-    suspended: Mutex<Suspended>,
+    suspended: Mutex<Suspended<()>>,
     processors: Arc<Processors>,
     count: AtomicU64,
     serving: AtomicUsize,
@@ -192,8 +193,7 @@ impl Server {
         std::fs::rename(scratch.join(HOLLOW), &hollow)?;
         let messages = String::from_utf8_lossy(&job.take_output()).into_owned();
         let (ticks, memory) = suspended::cost(process.pid);
-        let identity = Identity { options: Vec::new(), env: Vec::new(), command: request.command.clone(), inputs: Vec::new() };
-        let gone = lock(&self.suspended).add(compilation.name.clone(), Entry { identity, job, ticks, memory });
+        let gone = lock(&self.suspended).add(compilation.name.clone(), Entry { identity: (), job, ticks, memory });
         for (_, job) in gone {
             job.end();
         }
@@ -222,15 +222,11 @@ impl Server {
         }
     }
 
-    /// A folder for rustc, most likely in the file system in which the output goes into its place.
+    /// The folder in which rustc works.
     fn folder(&self, request: &Request) -> Result<PathBuf> {
-        let parent = match request.output.components().next() {
-            Some(Component::Normal(first)) => request.cwd.join(first),
-            _ => request.output.parent().unwrap_or(Path::new("/")).to_owned(),
-        };
         let mut place = lock(&self.place);
         if place.is_none() {
-            *place = Some(Place::within(&parent)?);
+            *place = Some(Place::within(&Place::parent_for(&request.cwd, &request.output))?);
         }
         Ok(place.as_ref().context("there is a place")?.path().to_owned())
     }
@@ -278,8 +274,4 @@ fn publish_copy(from: &Path, to: &Path) -> Result<()> {
     copy.push(".copy");
     std::fs::copy(from, &copy).with_context(|| scratch::cannot_write(to))?;
     scratch::publish(Path::new(&copy), to)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -27,7 +27,7 @@ use anyhow::{Context, Result, bail};
 use protocol::{Framing, WorkResponse};
 use request::Server;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use suspended::{Limits, Suspended};
 
@@ -83,7 +83,7 @@ fn serve(options: &Options) -> Result<()> {
             let text = if was_cancelled { String::new() } else { String::from_utf8_lossy(&outcome.output).into_owned() };
             let response = WorkResponse { exit_code: outcome.code, output: text, request_id: id, was_cancelled };
             // A build system that is gone needs no answer; that shows where requests are read.
-            let _ = framing.write(&response, &mut *output.lock().unwrap_or_else(PoisonError::into_inner));
+            let _ = framing.write(&response, &mut *lock(&output));
         }));
     }
     server.end_all();
@@ -92,6 +92,11 @@ fn serve(options: &Options) -> Result<()> {
     }
     server.end_suspended();
     Ok(())
+}
+
+/// What `mutex` guards, also where a thread has panicked that held it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Nobody may ever ask for the code: a build has been interrupted, or has failed elsewhere.

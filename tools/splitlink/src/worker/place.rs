@@ -3,7 +3,7 @@
 use crate::scratch;
 use anyhow::{Context, Result};
 use std::fs::{self, File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 const PREFIX: &str = "splitlink-worker-";
 const LOCK: &str = "lock";
@@ -32,6 +32,17 @@ impl Place {
         let _ = fs::remove_dir_all(&dir);
         fs::rename(&hidden, &dir).with_context(|| scratch::cannot_write(&dir))?;
         Ok(Self { dir, _lock: lock })
+    }
+
+    /// Where to make one for an action in the folder `cwd` that writes `output`: most likely in the file system in which the output goes into its
+    /// place.
+    pub fn parent_for(cwd: &Path, output: &Path) -> PathBuf {
+        let mut components = output.components();
+        match (components.next(), components.next()) {
+            (Some(Component::Normal(first)), Some(_)) => cwd.join(first),
+            (Some(Component::RootDir), _) => output.parent().unwrap_or(cwd).to_owned(),
+            _ => cwd.to_owned(),
+        }
     }
 
     /// The folder itself.
@@ -66,6 +77,13 @@ fn remove_left(parent: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn near_the_output() {
+        for (output, parent) in [("o/a/b.rlib", "/w/o"), ("b.rlib", "/w"), ("../b.rlib", "/w"), ("/x/y/b.rlib", "/x/y")] {
+            assert_eq!(Place::parent_for("/w".as_ref(), output.as_ref()), Path::new(parent), "{output}");
+        }
+    }
 
     #[test]
     fn what_a_killed_worker_left_is_removed() {

@@ -2,6 +2,7 @@
 
 use super::channel::{Resume, Start};
 use super::job::{Ending, Job, Outcome, Progress};
+use super::lock;
 use super::place::Place;
 use super::protocol::{Input, WorkRequest};
 use super::suspended::{self, Entry, Identity, Suspended};
@@ -10,9 +11,9 @@ use crate::processors::Processors;
 use crate::scratch::Scratch;
 use anyhow::Result;
 use std::collections::HashMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Options that one of the two actions of a library has for itself.
@@ -68,7 +69,7 @@ impl Running {
 pub struct Server {
     program: String,
     cwd: PathBuf,
-    suspended: Mutex<Suspended>,
+    suspended: Mutex<Suspended<Identity>>,
     running: Mutex<HashMap<i32, Arc<Running>>>,
     places: Mutex<HashMap<PathBuf, Place>>,
     processors: Arc<Processors>,
@@ -78,7 +79,7 @@ pub struct Server {
 
 impl Server {
     /// A server that runs `program` (splitlink) in the folder `cwd`, and keeps what stands still in `suspended`.
-    pub fn new(program: String, cwd: PathBuf, suspended: Suspended) -> Self {
+    pub fn new(program: String, cwd: PathBuf, suspended: Suspended<Identity>) -> Self {
         Self {
             program,
             cwd,
@@ -238,12 +239,9 @@ impl Server {
 
     /// A folder of the process's own, which neither another action nor the clearing of a sandbox takes away.
     fn place(&self, work: &Work, output: &str) -> Result<PathBuf> {
-        let parent = match Path::new(output).components().next() {
-            // Most likely in the file system in which the output goes into its place.
-            Some(Component::Normal(first)) if !work.sandboxed && Path::new(output).components().nth(1).is_some() => self.cwd.join(first),
-            Some(Component::RootDir) => Path::new(output).parent().unwrap_or(&self.cwd).to_owned(),
-            _ => self.cwd.clone(),
-        };
+        let output = Path::new(output);
+        // What a sandbox has below its own folder is taken away with it.
+        let parent = if work.sandboxed && output.is_relative() { self.cwd.clone() } else { Place::parent_for(&self.cwd, output) };
         let mut places = lock(&self.places);
         if !places.contains_key(&parent) {
             places.insert(parent.clone(), Place::within(&parent)?);
@@ -313,10 +311,6 @@ impl Log {
             eprintln!("splitlink worker: {}", what());
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -59,9 +59,9 @@ impl Identity {
 
 /// A suspended process.
 #[derive(Debug)]
-pub struct Entry {
-    /// What it compiles.
-    pub identity: Identity,
+pub struct Entry<I> {
+    /// What it compiles, as far as that has to be compared.
+    pub identity: I,
     /// The process.
     pub job: Job,
     /// The time that it has computed, in the system's ticks: what is lost when it is ended.
@@ -72,13 +72,13 @@ pub struct Entry {
 
 /// All suspended processes of a worker, by the path of their metadata.
 #[derive(Debug)]
-pub struct Suspended {
-    entries: HashMap<String, Entry>,
+pub struct Suspended<I> {
+    entries: HashMap<String, Entry<I>>,
     max_count: usize,
     max_memory: u64,
 }
 
-impl Suspended {
+impl<I> Suspended<I> {
     /// None yet, and never more than `limits` say.
     pub fn new(limits: &Limits) -> Self {
         let max_memory = limits.max_suspended_memory.map_or_else(default_memory, |megabytes| megabytes << 20);
@@ -92,7 +92,7 @@ impl Suspended {
 
     /// Adds one. Those that must go for it are returned: of the same crate, or, at a limit, those that have computed least.
     #[must_use]
-    pub fn add(&mut self, metadata: String, entry: Entry) -> Vec<(String, Job)> {
+    pub fn add(&mut self, metadata: String, entry: Entry<I>) -> Vec<(String, Job)> {
         let mut gone = Vec::new();
         gone.extend(self.entries.remove(&metadata).map(|old| (metadata.clone(), old.job)));
         self.entries.insert(metadata, entry);
@@ -104,7 +104,7 @@ impl Suspended {
     }
 
     /// Takes out the one that wrote `metadata`.
-    pub fn take(&mut self, metadata: &str) -> Option<Entry> {
+    pub fn take(&mut self, metadata: &str) -> Option<Entry<I>> {
         self.entries.remove(metadata)
     }
 
