@@ -1,6 +1,6 @@
 """The toolchain that brings the splitlink tool to the rules.
 
-By default the tool is built from source by the Rust toolchain of the workspace. To use a prebuilt executable instead:
+By default the workspace's Rust toolchain builds the tool from source. To use a prebuilt executable:
 
     load("@splitlink//rules/bazel:toolchain.bzl", "splitlink_toolchain")
 
@@ -19,11 +19,11 @@ By default the tool is built from source by the Rust toolchain of the workspace.
         toolchain_type = "@splitlink//rules/bazel/toolchain:toolchain_type",
     )
 
-and in MODULE.bazel, where it comes before what splitlink itself registers:
+In MODULE.bazel, where it comes before what splitlink itself registers:
 
     register_toolchains("//:prebuilt_toolchain")
 """
 
-load("//rules/bazel/private:splitlink_toolchain.bzl", _splitlink_toolchain = "splitlink_toolchain")
+load("//rules/bazel/private/rules:splitlink_toolchain.bzl", _splitlink_toolchain = "splitlink_toolchain")
 
 splitlink_toolchain = _splitlink_toolchain

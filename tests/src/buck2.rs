@@ -1,5 +1,5 @@
-//! A real Buck2, and a project for it in a folder of its own: `tests/buck2_workspace`, with this repository's rules and examples as the
-//! cell `splitlink`.
+//! A real Buck2, and a project for it in a folder of its own: `tests/buck2_workspace`, with this
+//! repository's rules and examples as the cell `splitlink`.
 
 use crate::rustc_fixture::tools::{self, empty_folder, repository, run, skip, succeed};
 use anyhow::{Context, Result, bail};
@@ -108,7 +108,7 @@ impl Project {
     /// A Buck2 command.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        // Of `cargo test` itself; the project's rustc is what the PATH says.
+        // `cargo test` sets it for itself; the project's rustc is the one on the PATH.
         command.args(args).current_dir(&self.root).env_remove("RUSTUP_TOOLCHAIN");
         command
     }
@@ -194,7 +194,8 @@ impl Project {
             .map(|line| {
                 let entry: Value = serde_json::from_str(line)?;
                 let identity = entry["identity"].as_str().context("an action has an identity")?;
-                // `cell//package:name (configuration) (category identifier)`; of a test only its name.
+                // `cell//package:name (configuration) (category identifier)`; of a test only its
+                // name.
                 let (target, rest) = identity.split_once(" (").unwrap_or((identity, ""));
                 let action = rest.rsplit_once(" (").map_or("", |(_, action)| action).trim_end_matches(')');
                 let executor = entry["reproducer"]["executor"].as_str().unwrap_or_default();
@@ -203,7 +204,8 @@ impl Project {
             .collect()
     }
 
-    /// When each action of the last command began and ended, by its target's name and its category: from Buck2's event log.
+    /// When each action of the last command began and ended, by its target's name and its category:
+    /// from Buck2's event log.
     ///
     /// # Errors
     /// If Buck2 does not say.

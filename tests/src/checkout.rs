@@ -1,19 +1,22 @@
-//! A clone of this repository's files, built by Bazel with the tool as Cargo built it.
+//! A clone of this repository's files, built by Bazel with the tool that is tested.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::rustc_fixture::tools::{repository, splitlink};
+use crate::real_programs::cache;
+use crate::rustc_fixture::tools::{names_in, repository, splitlink, succeed};
 use anyhow::{Context, Result, ensure};
 
-/// A toolchain with the tool as Cargo built it: what is compared is what the tool writes, so both clones need not build it.
+/// A toolchain with the tool that is tested: what is compared is what the tool writes, so no clone
+/// needs to build it.
 const TOOLCHAIN: &str = r#"load("//rules/bazel:toolchain.bzl", "splitlink_toolchain")
 
 splitlink_toolchain(
     name = "prebuilt",
+    lto_engine = "splitlink-lto",
     splitlink = "splitlink",
 )
 
@@ -29,10 +32,16 @@ toolchain(
 pub struct Checkout {
     /// Its folder.
     pub root: PathBuf,
+    /// The lock of the shared clone, which this test holds as long as this is open.
+    _lock: Option<File>,
 }
 
+/// The folders with packages whose targets tests build.
+const BUILT: [&str; 2] = ["examples", "tests"];
+
 impl Checkout {
-    /// Makes the clone in the folder `root`.
+    /// Makes the clone in the folder `root`. Nothing of the clone's own is built yet; what
+    /// rules_rust brings may be, by an earlier clone in this place.
     ///
     /// # Errors
     /// If it cannot be made.
@@ -49,9 +58,46 @@ impl Checkout {
         }
         let prebuilt = root.join("prebuilt");
         fs::create_dir_all(&prebuilt)?;
-        fs::copy(splitlink(), prebuilt.join("splitlink"))?;
+        for program in ["splitlink", "splitlink-lto"] {
+            fs::copy(splitlink().with_file_name(program), prebuilt.join(program)).with_context(|| format!("cannot copy {program}"))?;
+        }
         fs::write(prebuilt.join("BUILD.bazel"), TOOLCHAIN)?;
-        Ok(Self { root })
+        let clone = Self { root, _lock: None };
+        clone.remove_outputs()?;
+        Ok(clone)
+    }
+
+    /// Makes the clone that one test at a time has, with one Bazel server for all of them.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn make_shared() -> Result<Self> {
+        let folder = cache()?.join("clone");
+        fs::create_dir_all(&folder)?;
+        let lock = File::create(folder.join("lock"))?;
+        lock.lock().context("cannot wait for the other tests that have the shared clone")?;
+        Ok(Self { _lock: Some(lock), ..Self::make(folder.join("splitlink"))? })
+    }
+
+    /// Removes what Bazel has built of the clone's own, so that the next build builds it anew.
+    ///
+    /// `bazel clean` would remove rules_rust's tools and all that Bazel knows, too, and most of the
+    /// next build's time would go there.
+    ///
+    /// # Errors
+    /// If a folder cannot be removed.
+    pub fn remove_outputs(&self) -> Result<()> {
+        let outputs = PathBuf::from(format!("{}.output/execroot/_main/bazel-out", self.root.display()));
+        for configuration in names_in(&outputs) {
+            for folder in BUILT.map(|folder| outputs.join(&configuration).join("bin").join(folder)) {
+                if folder.exists() {
+                    // Bazel leaves folders that nobody may write to.
+                    succeed(Command::new("chmod").args(["-R", "u+w"]).arg(&folder))?;
+                    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A Bazel command in it.
@@ -89,7 +135,8 @@ impl Checkout {
         Ok(PathBuf::from(String::from_utf8(info.stdout)?.trim()))
     }
 
-    /// Builds the targets and returns what the split's actions wrote: file name below the output folder → contents.
+    /// Builds the targets and returns what the split's actions wrote: file name below the output
+    /// folder → contents.
     ///
     /// # Errors
     /// If Bazel fails.
@@ -106,14 +153,15 @@ impl Checkout {
     pub fn written(&self, flags: &[&str]) -> Result<BTreeMap<String, Vec<u8>>> {
         let bin = self.bin(flags)?;
         let mut files = BTreeMap::new();
-        for folder in ["examples", "tests"] {
+        for folder in BUILT {
             collect(&bin.join(folder), &bin, &mut files)?;
         }
         Ok(files)
     }
 }
 
-/// Adds what the split wrote below `folder`: everything in folders named `….splitlink`, and every program.
+/// Adds what the split wrote below `folder`: everything in folders named `….splitlink`, and every
+/// program.
 fn collect(folder: &Path, bin: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries {
@@ -126,7 +174,8 @@ fn collect(folder: &Path, bin: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> 
                 collect(&path, bin, files)?;
             }
         } else if name.ends_with(".params.expanded") {
-            // rules_rust's process wrapper writes such a copy of its parameter file, and in no sandbox it stays.
+            // rules_rust's process wrapper writes such a copy of its parameter file, and in no
+            // sandbox it stays.
         } else if kind.is_file() && (name.contains(".splitlink/") || (kind.permissions().mode() & 0o111 != 0 && is_elf(&path)?)) {
             files.insert(name, fs::read(&path)?);
         }

@@ -44,7 +44,7 @@ fn spawn(value: &Value) -> Result<Spawn> {
     })
 }
 
-/// Of a time as in `2026-01-31T12:34:56.789Z`.
+/// Reads a time as in `2026-01-31T12:34:56.789Z`.
 fn since_midnight(time: &str) -> Option<f64> {
     let mut parts = time.split_once('T')?.1.strip_suffix('Z')?.split(':').map(|part| part.parse::<f64>().ok());
     Some((parts.next()?? * 60.0 + parts.next()??) * 60.0 + parts.next()??)

@@ -1,7 +1,8 @@
-//! A clone of this repository that Bazel builds with workers, where every start of rustc is noted and can be held up.
+//! A clone of this repository that Bazel builds with workers, where every start of rustc is noted
+//! and can be held up.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,14 +20,14 @@ pub const WORKER: &str = "--//rules/bazel:worker";
 /// What Bazel's actions wrote: file name → contents.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// A clone whose splitlink notes each time that it is started, which is how the processes of rustc are counted.
+/// A clone whose splitlink notes each time that it is started, which is how the processes of rustc
+/// are counted.
 #[derive(Debug)]
 pub struct Watched {
     /// The clone.
     pub clone: Checkout,
     /// A folder for whatever a test writes beside it.
     pub folder: PathBuf,
-    _lock: File,
 }
 
 /// The start of a process that runs rustc.
@@ -39,17 +40,14 @@ pub struct Start {
 }
 
 impl Watched {
-    /// Makes the clone, in a place that one test at a time has.
+    /// Makes the clone, which one test at a time has.
     ///
     /// # Errors
     /// If it cannot be made.
     pub fn make() -> Result<Self> {
         let folder = cache()?.join("worker");
         fs::create_dir_all(&folder)?;
-        let lock = File::create(folder.join("lock"))?;
-        lock.lock().context("cannot wait for another test with workers")?;
-        let clone = Checkout::make(folder.join("clone"))?;
-        let watched = Self { clone, folder, _lock: lock };
+        let watched = Self { clone: Checkout::make_shared()?, folder };
         let (real, calls, hold) = (watched.real(), watched.calls(), watched.hold());
         // A worker of a failed test may still run.
         let _ = fs::remove_file(&real);
@@ -77,17 +75,23 @@ exec -a "$0" {real:?} "$@"
         self.folder.join("calls")
     }
 
-    /// While this file is there, nothing that would run rustc in a worker goes on; if it names a crate, only for that one.
+    /// While this file is there, nothing that would run rustc in a worker goes on; if it names a
+    /// crate, only for that one.
     pub fn hold(&self) -> PathBuf {
         self.folder.join("hold")
     }
 
-    /// Makes the next build a build of everything, and ends its workers.
+    /// Makes the next build a build of everything in the clone, by workers of its own.
     ///
     /// # Errors
-    /// If Bazel cannot.
-    pub fn clean(&self) -> Result<()> {
-        ensure!(self.clone.bazel().arg("clean").output()?.status.success(), "bazel clean failed");
+    /// If what is there cannot be removed, or a worker does not end.
+    pub fn begin_anew(&self) -> Result<()> {
+        for worker in self.processes("--persistent_worker") {
+            // It may have ended by itself.
+            let _ = kill("-KILL", &worker);
+        }
+        wait_until("the workers have ended", || self.processes("--persistent_worker").is_empty() && self.processes("attached").is_empty())?;
+        self.clone.remove_outputs()?;
         self.forget_starts()
     }
 
@@ -119,7 +123,8 @@ exec -a "$0" {real:?} "$@"
         fs::read_to_string(self.calls()).unwrap_or_default().lines().filter(|call| call.starts_with("attached ")).count()
     }
 
-    /// The worker's processes, or those that it started: of this clone's splitlink, with `argument`.
+    /// The worker's processes, or those that it started: of this clone's splitlink, with
+    /// `argument`.
     pub fn processes(&self, argument: &str) -> Vec<String> {
         let runs = |id: &String| {
             let of_clone = fs::read_link(Path::new("/proc").join(id).join("exe")).is_ok_and(|exe| exe == self.real());
@@ -135,12 +140,13 @@ exec -a "$0" {real:?} "$@"
         all_processes().filter(|id| Stat::of(id).is_some_and(|stat| of_clone(&stat))).collect()
     }
 
-    /// Starts a clean build in which no rustc gets further than its start, and waits until one is there.
+    /// Starts a build of everything in which no rustc gets further than its start, and waits until
+    /// one is there.
     ///
     /// # Errors
     /// If none comes.
     pub fn held_build(&self, flags: &[&str], targets: &[&str]) -> Result<Child> {
-        self.clean()?;
+        self.begin_anew()?;
         fs::write(self.hold(), "")?;
         let build = self.start(flags, targets)?;
         wait_until("a worker has started something", || self.attached() > 0)?;
@@ -250,7 +256,7 @@ pub fn kill(signal: &str, process: &str) -> Result<()> {
     Ok(())
 }
 
-/// That a build wrote what a `plain` one, without workers, writes.
+/// Checks that a build wrote what a `plain` one, without workers, writes.
 ///
 /// # Errors
 /// With the names of what differs.

@@ -1,4 +1,4 @@
-"""Lets C and C++ targets link an artifact of the split where they would have linked rules_rust's."""
+"""Lets C and C++ targets link an artifact of the split in place of rules_rust's."""
 
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
 load("@rules_cc//cc/common:cc_info.bzl", "CcInfo")

@@ -1,6 +1,7 @@
 """Sets of Rust crates that the split builds, as a dependent needs them."""
 
 _EMPTY = struct(
+    exchanged = depset(),
     originals = depset(),
     proc_macros = depset(),
     rlibs = depset(),
@@ -11,7 +12,8 @@ def _of_library(originals, rmeta, rlib, deps):
     """Makes the set that a dependent of a library sees.
 
     Args:
-        originals: The files (list of File) that rules_rust would have given a dependent for this crate.
+        originals: The files (list of File) that rules_rust would have given a dependent for this
+            crate.
         rmeta: The library's metadata as the split builds it (File).
         rlib: The library's code as the split builds it (File).
         deps: The set of crates that the library itself depends on.
@@ -20,28 +22,85 @@ def _of_library(originals, rmeta, rlib, deps):
         A crate set of the library and all it depends on.
     """
     return struct(
+        exchanged = deps.exchanged,
         originals = depset(originals, transitive = [deps.originals]),
         proc_macros = deps.proc_macros,
         rlibs = depset([rlib], transitive = [deps.rlibs]),
         rmetas = depset([rmeta], transitive = [deps.rmetas]),
     )
 
-def _of_proc_macro(originals, artifact):
-    """Makes the set that a dependent of a proc macro sees: the macro alone, for it is linked.
+def _of_foreign(originals, rlibs, proc_macros):
+    """Makes the set of libraries that rules_rust builds.
 
     Args:
-        originals: The files (list of File) that rules_rust would have given a dependent for this crate.
+        originals: The files (list of File) by which rules_rust gives them to a dependent.
+        rlibs: The libraries (list of File).
+        proc_macros: The proc macros below them (list of File).
+
+    Returns:
+        A crate set of the libraries.
+    """
+    return struct(
+        exchanged = depset(),
+        originals = depset(originals),
+        proc_macros = depset(proc_macros),
+        rlibs = depset(rlibs),
+        rmetas = depset(rlibs),  # Their metadata may not be a file of its own.
+    )
+
+def _of_proc_macro(originals, artifact, deps):
+    """Makes the set that a dependent of a proc macro sees: the macro alone, which is linked.
+
+    Args:
+        originals: The files (list of File) that rules_rust would have given a dependent for this
+            crate.
         artifact: The proc macro's shared library as the split builds it (File).
+        deps: The set of crates that the macro itself depends on.
 
     Returns:
         A crate set of one proc macro.
     """
     return struct(
+        exchanged = deps.exchanged,
         originals = depset(originals),
         proc_macros = depset([artifact]),
         rlibs = depset(),
         rmetas = depset(),
     )
+
+def _of_build_script(exchanged, deps):
+    """Makes the set that a dependent of a build script sees.
+
+    Args:
+        exchanged: What the build script writes, and its program: a list of structs of `old` (what
+            rules_rust would have given a dependent, a File) and `new` (what the split has in its
+            place, a File).
+        deps: The set of what the build script itself depends on.
+
+    Returns:
+        A crate set without crates.
+    """
+    return struct(
+        exchanged = depset(exchanged, transitive = [deps.exchanged]),
+        originals = depset(),
+        proc_macros = depset(),
+        rlibs = depset(),
+        rmetas = depset(),
+    )
+
+def _known(set):
+    """Lists the files that the split replaces with its own.
+
+    Args:
+        set: A crate set.
+
+    Returns:
+        A dict from each such file to the one in its place, or to None where a dependent is given
+        another in another way.
+    """
+    known = {f: None for f in set.originals.to_list()}
+    known.update({pair.old: pair.new for pair in set.exchanged.to_list()})
+    return known
 
 def _union(sets):
     """Joins crate sets.
@@ -57,6 +116,7 @@ def _union(sets):
     if len(sets) == 1:
         return sets[0]
     return struct(
+        exchanged = depset(transitive = [s.exchanged for s in sets]),
         originals = depset(transitive = [s.originals for s in sets]),
         proc_macros = depset(transitive = [s.proc_macros for s in sets]),
         rlibs = depset(transitive = [s.rlibs for s in sets]),
@@ -65,6 +125,9 @@ def _union(sets):
 
 crate_set = struct(
     empty = _EMPTY,
+    known = _known,
+    of_build_script = _of_build_script,
+    of_foreign = _of_foreign,
     of_library = _of_library,
     of_proc_macro = _of_proc_macro,
     union = _union,

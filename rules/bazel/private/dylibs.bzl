@@ -1,28 +1,27 @@
-"""The Rust dylibs that a target may be linked with, and what it takes to find them when it runs."""
+"""The Rust dylibs that a target may be linked with, and how it finds them when it runs."""
 
-load(":linkage_setting.bzl", "LinkageInfo")
-load(":lto_cache_setting.bzl", "LtoCacheInfo")
-load(":report_times_setting.bzl", "ReportTimesInfo")
-load(":std_dylib.bzl", "StdDylibInfo")
+load("//rules/common:linkage.bzl", "prefers_dynamic")
+load(":providers.bzl", "DylibInfo", "StdDylibInfo")
+load(":settings.bzl", "LINKERS", "LinkageInfo", "LinkerInfo", "LtoCacheInfo", "SwitchInfo")
+load(":toolchains.bzl", "find_toolchains")
 
-DylibInfo = provider(
-    doc = "A Rust dylib and those that it may need.",
-    fields = {
-        "dylibs": "depset[File]: it and the others.",
-        "manifests": "depset[File]: the manifests of all of them, each beside its dylib.",
-    },
-)
-
-# What every rule that links has.
+# The attributes of every rule that links.
 DYLIB_ATTRS = {
     "dylibs": attr.label_list(
-        doc = "`rust_dylib` targets that the target may be linked with, in place of their crates' rlibs; it is where dylibs are preferred. " +
-              "Default: none.",
+        doc = "`rust_dylib` targets that this one may be linked with, in place of their crates' " +
+              "rlibs. They count where dylibs are preferred. Default: none.",
         providers = [DylibInfo],
     ),
+    "linker": attr.string(
+        doc = "The linker: `lld` of the Rust toolchain, `mold` or `wild` of the splitlink toolchain " +
+              "or of the search path for programs, or `default`, what rustc asks for. Default: what " +
+              "`--@splitlink//rules/bazel:linker` says.",
+        values = [""] + LINKERS,
+    ),
     "prefer_dynamic": attr.int(
-        doc = "Whether dylibs are preferred to rlibs, the standard library's included: 1 for yes, 0 for no, -1 for what " +
-              "`--@splitlink//rules/bazel:linkage` says, which leaves a target with LTO static. Default: -1.",
+        doc = "Whether dylibs are preferred to rlibs, the standard library's included: 1 for " +
+              "yes, 0 for no, -1 for what `--@splitlink//rules/bazel:linkage` says, which " +
+              "leaves a target with LTO static. Default: -1.",
         default = -1,
         values = [-1, 0, 1],
     ),
@@ -30,13 +29,17 @@ DYLIB_ATTRS = {
         default = Label("//rules/bazel:linkage"),
         providers = [LinkageInfo],
     ),
+    "_linker": attr.label(
+        default = Label("//rules/bazel:linker"),
+        providers = [LinkerInfo],
+    ),
     "_lto_cache": attr.label(
         default = Label("//rules/bazel:lto_cache"),
         providers = [LtoCacheInfo],
     ),
     "_report_times": attr.label(
         default = Label("//rules/bazel:report_times"),
-        providers = [ReportTimesInfo],
+        providers = [SwitchInfo],
     ),
     "_std_dylib": attr.label(
         default = Label("//rules/bazel/private:std_dylib"),
@@ -49,20 +52,24 @@ def find_dylibs(ctx, lto):
 
     Args:
         ctx: The context of a rule with DYLIB_ATTRS.
-        lto: How link-time optimisation is done; where it is, the build setting leaves the target static.
+        lto: The target's mode of LTO, one of LTO_MODES.
 
     Returns:
-        A struct of `prefer_dynamic` (bool), `dylibs` and `manifests` (depsets of File), `std` (the StdDylibInfo); None if
-        everything is to be linked statically.
+        A struct of `dylibs` and `manifests` (depsets of File), `of_setting` (whether only a setting
+        asks for them, and not the target itself) and `std` (the StdDylibInfo); None if everything
+        is linked statically.
     """
-    preferred = ctx.attr.prefer_dynamic
-    by_setting = lto == "off" and ctx.attr._linkage[LinkageInfo].prefer_dynamic
-    if preferred == 0 or (preferred == -1 and not by_setting):
+    asked = {-1: None, 0: False, 1: True}[ctx.attr.prefer_dynamic]
+
+    # rules_rust's own setting for the same (experimental_link_std_dylib). It gives rustc
+    # `-Cprefer-dynamic` then.
+    links_std_dylib = getattr(find_toolchains(ctx).rust, "_experimental_link_std_dylib", False)
+    if not prefers_dynamic(asked, ctx.attr._linkage[LinkageInfo].dynamic or links_std_dylib, lto):
         return None
     return struct(
         dylibs = depset(transitive = [dep[DylibInfo].dylibs for dep in ctx.attr.dylibs]),
         manifests = depset(transitive = [dep[DylibInfo].manifests for dep in ctx.attr.dylibs]),
-        prefer_dynamic = True,
+        of_setting = asked == None,
         std = ctx.attr._std_dylib[StdDylibInfo],
     )
 
@@ -72,7 +79,7 @@ def dylib_directories(ctx, directory, in_solib = False):
     Args:
         ctx: The rule's context.
         directory: The folder, relative to the package, that holds links to them.
-        in_solib: Whether C and C++ targets load the artifact, which they do through a link of their own.
+        in_solib: Whether C and C++ targets load the artifact, which they do by a link of their own.
 
     Returns:
         A list for `declare_link_only`.
@@ -81,14 +88,15 @@ def dylib_directories(ctx, directory, in_solib = False):
     built = "/".join([part for part in [ctx.label.workspace_root] + package if part])
     directories = [ctx.bin_dir.path + "/" + built]
     if in_solib:
-        # That link is in _solib_<cpu>/<library>/, next to the packages where things are built and in runfiles.
+        # That link is in _solib_<cpu>/<library>/, which lies beside the packages both in the
+        # output folder and in runfiles.
         directories.append("$ORIGIN/../../" + built)
         if ctx.label.repo_name:
             directories.append("$ORIGIN/../../../" + "/".join([ctx.label.repo_name] + package))
     return directories
 
 def link_dylibs_into(ctx, dylibs, directory):
-    """Makes links to all dylibs in one folder, where a program finds them by a run path that is right in every place.
+    """Makes links to all dylibs in one folder, to which one run path leads from every place.
 
     Args:
         ctx: The rule's context.

@@ -3,6 +3,7 @@
 load("@rules_cc//cc/common:cc_info.bzl", "CcInfo")
 load("@rules_rust//rust:defs.bzl", "rust_common")
 load(":cc_info.bzl", "replace_library")
+load(":names.bzl", "public_crate_name")
 load(":rustc_action.bzl", "crate_info_of")
 
 # Every provider has these beside its fields.
@@ -19,23 +20,39 @@ def _forward_crate(ctx, target, artifact):
     Returns:
         A list of providers.
     """
-    crate = crate_info_of(target)
-    fields = {name: getattr(crate, name) for name in dir(crate) if name not in _NO_FIELDS}
-    fields.update(
-        # Keys of `aliases` are compared with the owner.
-        owner = ctx.label,
+    return _published_crate(
+        ctx,
+        target,
         metadata = None,
         output = artifact,
         rustc_output = None,
         rustc_rmeta_output = None,
     )
+
+def _published_crate(ctx, target, **changes):
+    """Passes on what Rust rules ask of a crate, as that of the publishing target.
+
+    Args:
+        ctx: The rule's context.
+        target: The rules_rust target.
+        **changes: Fields of the CrateInfo to exchange.
+
+    Returns:
+        A list of providers.
+    """
+    crate = crate_info_of(target)
+    fields = {name: getattr(crate, name) for name in dir(crate) if name not in _NO_FIELDS}
+
+    # Keys of `aliases` are compared with the owner.
+    fields.update(name = public_crate_name(target.label, crate.name), owner = ctx.label)
+    fields.update(changes)
     crate = rust_common.create_crate_info(**fields)
     if rust_common.crate_info in target:
         return [crate, target[rust_common.dep_info]]
     return [rust_common.test_crate_info(crate = crate), target[rust_common.dep_info]]
 
 def _forward_output_groups(target, originals):
-    """Passes on output groups, but none for which rules_rust would build the crate.
+    """Passes on output groups, except those for which rules_rust would build the crate.
 
     Args:
         target: The rules_rust target.
@@ -75,7 +92,7 @@ def forward_unsplit(target):
     ]
 
 def forward_split(ctx, target, split, cc_toolchain, artifact, report):
-    """Passes on everything of a target but what rules_rust would build of it.
+    """Passes on everything of a target, with our artifact in place of rules_rust's.
 
     Args:
         ctx: The rule's context.
@@ -100,6 +117,23 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report):
     })))
     return providers
 
+def forward_library(ctx, target, split):
+    """Passes on everything of a Rust library, which dependents find through its SplitInfo.
+
+    Args:
+        ctx: The rule's context.
+        target: The rules_rust target.
+        split: The target's SplitInfo.
+
+    Returns:
+        A list of providers without DefaultInfo.
+    """
+    providers = _published_crate(ctx, target)
+    if CcInfo in target:
+        providers.append(target[CcInfo])
+    originals = {} if split.unsplit else {f: True for f in split.originals}
+    return providers + [OutputGroupInfo(**_forward_output_groups(target, originals))]
+
 def forward_runfiles(ctx, target, split, own):
     """Passes on runfiles, with our artifact in place of rules_rust's executable.
 
@@ -107,7 +141,7 @@ def forward_runfiles(ctx, target, split, own):
         ctx: The rule's context.
         target: The rules_rust target.
         split: The target's SplitInfo.
-        own: What the target itself needs when it runs (list of File): its executable, dylibs.
+        own: What the target itself needs when it runs (list of File): its executable and dylibs.
 
     Returns:
         Runfiles.
@@ -124,7 +158,8 @@ def forward_runfiles(ctx, target, split, own):
         root_symlinks = theirs.root_symlinks,
     )
 
-    # Filtering loses what makes the empty __init__.py files of Python programs; their own runfiles still have it.
+    # A filtered list of files makes no empty __init__.py files for Python programs; the runfiles of
+    # the data still do.
     return runfiles.merge_all(split.runfiles)
 
 def forward_instrumented_files(ctx, target, split, artifact):
@@ -146,8 +181,8 @@ def forward_instrumented_files(ctx, target, split, artifact):
             metadata.append(artifact if file in originals else file)
     return coverage_common.instrumented_files_info(
         ctx,
-        source_attributes = ["coverage_srcs"],
-        dependency_attributes = ["coverage_crate", "coverage_deps"],
+        source_attributes = [name for name in ("srcs",) if hasattr(ctx.attr, name)],
+        dependency_attributes = [name for name in ("crate", "deps") if hasattr(ctx.attr, name)],
         extensions = ["rs"],
         metadata_files = metadata,
     )

@@ -1,12 +1,18 @@
 """Names that the macros, the aspect and the rules must agree on."""
 
-# The target that a macro declares with rules_rust's rule is called as the user's, with this at its end.
+# The target that a macro declares with rules_rust's rule has the user's name and this at its end.
 INNER_SUFFIX = ".rules_rust"
 
-# Marks a target that stands for the dylib of the one library that it depends on.
+# rules_rust's cdylib or staticlib of a target has the user's crate name and this at its end, so that
+# the place of the user's own name is free for what the split builds. The crate itself is compiled
+# under the user's name.
+INNER_CRATE_SUFFIX = "_rules_rust"
+
+# The tag of a target that stands for the dylib of the one library that it depends on.
 DYLIB_TAG = "splitlink-dylib"
 
-# What precedes the crate types, joined by commas, in a tag of a target that is compiled for several.
+# A target that is compiled for several crate types has a tag with them: this prefix, then the crate
+# types, joined by commas.
 CRATE_TYPES_TAG_PREFIX = "splitlink-crate-types="
 
 def public_name(name):
@@ -30,6 +36,18 @@ def public_label(label):
         The label as text, without the macro's suffix.
     """
     return public_name(str(label).removeprefix("@@").removeprefix("@"))
+
+def public_crate_name(label, name):
+    """Gives the name by which a user knows a crate.
+
+    Args:
+        label: The label of the crate's target, perhaps one that a macro made.
+        name: The crate's name.
+
+    Returns:
+        The name without the macro's suffix.
+    """
+    return name.removesuffix(INNER_CRATE_SUFFIX) if label.name.endswith(INNER_SUFFIX) else name
 
 def crate_name(name):
     """Gives the crate name that rules_rust derives from a target's name.

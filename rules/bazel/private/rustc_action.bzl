@@ -3,13 +3,13 @@
 load("@rules_rust//rust:defs.bzl", "rust_common")
 
 def crate_info_of(target):
-    """Gets what rules_rust says of a target's crate.
+    """Finds what rules_rust says of a target's crate.
 
     Args:
         target: A target.
 
     Returns:
-        A CrateInfo, or None if the target is no crate.
+        A CrateInfo; None if the target is no crate.
     """
     if rust_common.crate_info in target:
         return target[rust_common.crate_info]
@@ -25,8 +25,9 @@ def find_rustc_action(target, crate):
         crate: The target's CrateInfo.
 
     Returns:
-        A struct of `action` (the action, or None), `outputs` (all files that rules_rust's compiler actions for the target write),
-        `unsplit` (why the action cannot be split, as the end of a sentence, or the empty string).
+        A struct of `action` (the action, or None), `outputs` (all files that rules_rust's compiler
+        actions for the target write), `unsplit` (why the action cannot be split, as the end of a
+        sentence; empty if it can) and `help` (what to do then).
     """
     found = None
     any_rustc = False
@@ -42,12 +43,12 @@ def find_rustc_action(target, crate):
                 found = action
 
     unsplit = ""
-    if found:
-        expected = [crate.output, crate.rustc_output]
-        extra = [f.basename for f in found.outputs.to_list() if f not in expected]
-        if extra:
-            unsplit = "its compiler action also writes " + ", ".join(extra)
-    elif any_rustc:
+    if not found and any_rustc:
         unsplit = "rustc does not link it (experimental_use_cc_common_link)"
         outputs.append(crate.output)
-    return struct(action = found, outputs = outputs, unsplit = unsplit)
+    return struct(
+        action = found,
+        help = "leave out experimental_use_cc_common_link",
+        outputs = outputs,
+        unsplit = unsplit,
+    )

@@ -1,26 +1,31 @@
 """The aspect that re-expresses rules_rust's action for each crate as the actions of the split."""
 
 load("@rules_rust//rust:defs.bzl", "rust_common")
-load(":compile_action.bzl", "original_of")
+load("//rules/bazel/private/actions:compile_action.bzl", "new_crate")
+load("//rules/bazel/private/actions:library_actions.bzl", "declare_library")
+load("//rules/bazel/private/actions:link_inputs.bzl", "library_inputs", "part_inputs")
+load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only", "new_link")
+load("//rules/bazel/private/actions:no_link.bzl", "declare_no_link")
+load("//rules/bazel/private/rules:notice.bzl", "NoticeInfo")
+load(":build_script.bzl", "RUN_MNEMONIC", "split_build_script")
 load(":crate_set.bzl", "crate_set")
-load(":host_opt_level.bzl", "HostOptLevelInfo", "opt_level_of")
-load(":library_actions.bzl", "declare_library")
-load(":link_inputs.bzl", "part_inputs")
-load(":link_only.bzl", "declare_link_only", "new_link")
-load(":lto_setting.bzl", "LtoInfo", "is_lto_configuration")
-load(":names.bzl", "CRATE_TYPES_TAG_PREFIX", "DYLIB_TAG", "public_label", "public_name")
-load(":no_link.bzl", "declare_no_link")
+load(":names.bzl", "CRATE_TYPES_TAG_PREFIX", "DYLIB_TAG", "public_crate_name", "public_label", "public_name")
 load(":providers.bzl", "SplitInfo")
 load(":rustc_action.bzl", "crate_info_of", "find_rustc_action")
+load(":settings.bzl", "FallbackInfo", "FirstPartyInfo", "HostOptLevelInfo", "LinkerInfo", "LtoCacheInfo", "LtoInfo", "SwitchInfo", "is_exec", "is_first_party", "lto_mode_of", "opt_level_of", "say_fallback")
+load(":toolchain_parts.bzl", "ToolchainPartsInfo", "toolchain_parts")
 load(":toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains", "unsupported")
-load(":worker_setting.bzl", "WorkerInfo")
 
 _LIBRARY_TYPES = ("lib", "rlib")
 
 _DEPENDENCY_ATTRIBUTES = ["deps", "proc_macro_deps"]
 
-# Of rules that stand for another target: what they stand for.
+# The attributes by which a rule that stands for another target names it.
 _FORWARDING_ATTRIBUTES = ["actual", "target"]
+
+# The attributes by which a rule that runs a build script names its program, and the crates whose
+# build scripts it hears of.
+_SCRIPT_ATTRIBUTES = ["script", "link_deps"]
 
 def _targets(ctx, name):
     """Lists what an attribute of any rule names.
@@ -30,7 +35,7 @@ def _targets(ctx, name):
         name: The attribute's name.
 
     Returns:
-        A list of targets, empty if the rule has no such attribute or it is of another kind.
+        A list of targets; empty if the rule has no such attribute, or one that names no targets.
     """
     value = getattr(ctx.rule.attr, name, None)
     return [dep for dep in (value if type(value) == "list" else [value]) if type(dep) == "Target"]
@@ -55,24 +60,47 @@ def _collect_dependencies(ctx):
     sets += [dep[SplitInfo].deps for dep in _targets(ctx, "crate") if SplitInfo in dep]
     return crate_set.union([s for s in sets if s != crate_set.empty])
 
-def _foreign_library(target, known):
-    """Finds a library among a target's dependencies that the split does not build.
+def _foreign_libraries(target, known):
+    """Finds the libraries among a target's dependencies that the split does not build.
 
-    Such a library was compiled by rules_rust against other libraries of rules_rust, whose metadata may differ from the split's.
+    An aspect may have made them, whose actions no other sees (rust_prost_library). They take part
+    as rules_rust builds them.
 
     Args:
         target: The target.
-        known: A dict whose keys are the files that the split replaces.
+        known: What `crate_set.known` returned: the files that the split replaces.
 
     Returns:
-        One such library (File), or None.
+        A struct of `crates` (a crate set), `first` (one of the libraries, a File, or None) and
+        `shared` (a library below them that the split builds, too, a File, or None).
     """
-    for file in target[rust_common.dep_info].transitive_crate_outputs.to_list():
-        if file.extension == "rlib" and file not in known:
-            return file
-    return None
+    info = target[rust_common.dep_info]
+    rlibs = [f for f in info.transitive_crate_outputs.to_list() if f.extension == "rlib" and f not in known]
+    if not rlibs:
+        return struct(crates = crate_set.empty, first = None, shared = None)
+    foreign = {f: True for f in rlibs}
+    stems = {f.basename.removesuffix(".rlib"): True for f in rlibs}
+    rmetas = [
+        f
+        for f in info.transitive_metadata_outputs.to_list()
+        if f.extension == "rmeta" and f.basename.removesuffix(".rmeta") in stems
+    ]
+    crates = info.transitive_crates.to_list()
+    macros = [c.output for c in crates if c.type == "proc-macro" and c.output not in known]
+    shared = [
+        dep.crate_info.output
+        for c in crates
+        if c.output in foreign
+        for dep in (c.deps if type(c.deps) == "list" else c.deps.to_list())
+        if dep.crate_info and dep.crate_info.output in known
+    ]
+    return struct(
+        crates = crate_set.of_foreign(rlibs + rmetas + macros, rlibs, macros),
+        first = rlibs[0],
+        shared = shared[0] if shared else None,
+    )
 
-def _unsplit(target, ctx, deps, reason, originals = []):
+def _unsplit(target, ctx, deps, reason, help = "", originals = []):
     """Leaves a target to rules_rust.
 
     Args:
@@ -80,102 +108,213 @@ def _unsplit(target, ctx, deps, reason, originals = []):
         ctx: The aspect's context.
         deps: The crate set of its dependencies.
         reason: Why, as the end of a sentence.
+        help: What to do. Default: empty, where nobody asks for the split.
         originals: What rules_rust's actions write.
 
     Returns:
         A SplitInfo.
     """
+    inherited = [
+        dep
+        for name in _DEPENDENCY_ATTRIBUTES + _FORWARDING_ATTRIBUTES + ["crate"]
+        for dep in _targets(ctx, name)
+        if SplitInfo in dep and dep[SplitInfo].told
+    ]
     passes_on = rust_common.crate_info in target or rust_common.crate_group_info in target
     return SplitInfo(
         artifact = None,
         crates = deps if passes_on else crate_set.empty,
         deps = deps,
+        help = help,
         library = None,
         link = None,
         originals = originals,
+        program = None,
         runfiles = _data_runfiles(ctx),
+        told = bool(inherited),
         unsplit = reason,
     )
 
 def _data_runfiles(ctx):
     return [dep[DefaultInfo].default_runfiles for dep in _targets(ctx, "data")]
 
-def _original(ctx, found):
-    return original_of(found.action, ctx.attr._worker[WorkerInfo].enabled)
+def _split_library(target, ctx, tools, crate, found, known):
+    """Builds a library through the split.
 
-def _split_library(ctx, tools, crate, found, deps, known, directory, display_name):
-    lto = is_lto_configuration(ctx, ctx.attr._lto[LtoInfo].mode)
-    opt_level = opt_level_of(ctx, ctx.attr._host_opt_level[HostOptLevelInfo])
-    rmeta, rlib = declare_library(ctx, tools.tool, crate, _original(ctx, found), deps, known, directory, display_name, opt_level, lto)
+    Args:
+        target: The target.
+        ctx: The aspect's context.
+        tools: What `find_toolchains` returned.
+        crate: What `new_crate` returned.
+        found: What `find_rustc_action` returned.
+        known: What `crate_set.known` returned: the files that the split replaces with its own.
+
+    Returns:
+        A SplitInfo.
+    """
+    inputs = library_inputs(target, ctx, crate.info, found.action, known, toolchain_parts(ctx, tools))
+    rmeta, rlib = declare_library(ctx, tools.tool, crate, inputs)
     return SplitInfo(
         artifact = None,
         crates = crate_set.of_library(
-            [f for f in (crate.output, crate.metadata) if f],
+            [f for f in (crate.info.output, crate.info.metadata) if f],
             rmeta,
             rlib,
-            deps,
+            crate.deps,
         ),
-        deps = deps,
+        deps = crate.deps,
+        help = "",
         library = struct(rlib = rlib, rmeta = rmeta),
         link = None,
         originals = found.outputs,
+        program = None,
         runfiles = [],
+        told = False,
         unsplit = "",
     )
 
-def _split_linked(target, ctx, tools, crate, found, deps, known, directory, display_name):
-    inputs = part_inputs(target, ctx, crate, found.action, known, tools)
-    library = None
-    if DYLIB_TAG in ctx.rule.attr.tags:
-        library = _targets(ctx, "deps")[0][SplitInfo].library
-        if not library:
-            fail("{} is no Rust library that the split builds, so it has no dylib".format(public_label(_targets(ctx, "deps")[0].label)))
-    crate_types = [
-        tag.removeprefix(CRATE_TYPES_TAG_PREFIX)
-        for tag in ctx.rule.attr.tags
-        if tag.startswith(CRATE_TYPES_TAG_PREFIX)
-    ]
-    mode = ctx.attr._lto[LtoInfo].mode
-    lto = is_lto_configuration(ctx, mode)
+def _library_of_dylib(ctx):
+    """Finds the library whose dylib a target stands for.
+
+    Args:
+        ctx: The aspect's context.
+
+    Returns:
+        The library as in SplitInfo; None if the target stands for no dylib.
+    """
+    if DYLIB_TAG not in ctx.rule.attr.tags:
+        return None
+    dep = _targets(ctx, "deps")[0]
+    library = dep[SplitInfo].library
+    if not library:
+        fail("{} is no Rust library that the split builds, so it has no dylib".format(public_label(dep.label)))
+    return library
+
+def _crate_types_of(ctx):
+    """Finds the crate types that a target is compiled for.
+
+    Args:
+        ctx: The aspect's context.
+
+    Returns:
+        The crate types, joined by commas; empty for those that rules_rust compiles it for.
+    """
+    for tag in ctx.rule.attr.tags:
+        if tag.startswith(CRATE_TYPES_TAG_PREFIX):
+            return tag.removeprefix(CRATE_TYPES_TAG_PREFIX)
+    return ""
+
+def _split_linked(target, ctx, tools, crate, found, known):
+    """Builds a crate that is linked through the split.
+
+    Args:
+        target: The target.
+        ctx: The aspect's context.
+        tools: What `find_toolchains` returned.
+        crate: What `new_crate` returned.
+        found: What `find_rustc_action` returned.
+        known: What `crate_set.known` returned: the files that the split replaces with its own.
+
+    Returns:
+        A SplitInfo.
+    """
+    inputs = part_inputs(target, ctx, crate.info, found.action, known, tools, toolchain_parts(ctx, tools), crate.lto)
+    library = _library_of_dylib(ctx)
     plan, modules = declare_no_link(
         ctx,
         tools.tool,
         crate,
-        _original(ctx, found),
         inputs.compile,
-        deps,
-        directory,
-        display_name,
-        opt_level = opt_level_of(ctx, ctx.attr._host_opt_level[HostOptLevelInfo]),
-        lto = lto,
-        crate_types = crate_types[0] if crate_types else "",
+        run_path_dirs = inputs.run_path_dirs,
+        crate_types = _crate_types_of(ctx),
         dylib_of = library.rmeta if library else None,
     )
     link = new_link(
         plan = plan,
         modules = modules,
         inputs = inputs.link,
-        rlibs = deps.rlibs,
+        rlibs = crate.deps.rlibs,
         sysroot = tools.rust.sysroot,
         env = found.action.env,
-        lto = mode if lto else "off",
-        description = "{} {}".format("dylib" if library else crate.type, display_name),
+        lto = crate.lto,
+        description = "{} {}".format("dylib" if library else crate.info.type, crate.display_name),
     )
 
-    # All else is linked by the rule that publishes it, right where it will run: $ORIGIN and .runfiles depend on the place.
+    # The publishing rule links all else, right where it will run: $ORIGIN and .runfiles depend on
+    # the place.
     artifact = None
-    if crate.type == "proc-macro":
-        artifact = ctx.actions.declare_file("{}/{}".format(directory, crate.output.basename))
+    program = None
+    crates = crate_set.empty
+    if crate.info.type == "bin" and is_exec(ctx):
+        # A build script, perhaps. Nobody publishes it, and it is of this configuration.
+        file = ctx.actions.declare_file("{}/{}".format(crate.directory, crate.info.output.basename))
+        declare_link_only(ctx, tools, link, {"": file})
+        program = struct(file = file, originals = [crate.info.output])
+    if crate.info.type == "proc-macro":
+        artifact = ctx.actions.declare_file("{}/{}".format(crate.directory, crate.info.output.basename))
         declare_link_only(ctx, tools, link, {"": artifact})
+        crates = crate_set.of_proc_macro([crate.info.output], artifact, crate.deps)
     return SplitInfo(
         artifact = artifact,
-        crates = crate_set.of_proc_macro([crate.output], artifact) if crate.type == "proc-macro" else crate_set.empty,
-        deps = deps,
+        crates = crates,
+        deps = crate.deps,
+        help = "",
         library = library,
         link = link,
         originals = found.outputs,
+        program = program,
         runfiles = _data_runfiles(ctx),
+        told = False,
         unsplit = "",
+    )
+
+def _of_script(target, ctx, deps, script):
+    """Finds what becomes of a target that stands over a build script's program.
+
+    Args:
+        target: The target.
+        ctx: The aspect's context.
+        deps: The crate set of its dependencies.
+        script: The target of the program.
+
+    Returns:
+        A SplitInfo.
+    """
+    of_script = script[SplitInfo]
+    program = of_script.program
+    link_deps = [dep[SplitInfo].crates for dep in _targets(ctx, "link_deps") if SplitInfo in dep]
+    deps = crate_set.union([deps] + link_deps)
+    crates = crate_set.empty
+    if [action for action in target.actions if action.mnemonic == RUN_MNEMONIC]:
+        tools = find_toolchains(ctx)
+        if unsupported(tools):
+            # So are the crates that depend on it, of which it is said.
+            pass
+        elif program:
+            crates = split_build_script(target, ctx, tools, program, script, deps)
+        elif not of_script.link and not of_script.told and not [n for n in ctx.attr._notices if n[NoticeInfo].said]:
+            # One that a rule of ours links needs nothing else.
+            what = "rules_rust builds the build script {}, because {}".format(public_label(ctx.label), of_script.unsplit)
+            say_fallback(ctx.attr._fallback[FallbackInfo], what, of_script.help)
+        program = None
+    elif program:
+        # In 0.54.1 a target between the two adds the runfiles, and links to the program.
+        program = struct(
+            file = program.file,
+            originals = program.originals + [target[DefaultInfo].files_to_run.executable],
+        )
+    return SplitInfo(
+        artifact = None,
+        crates = crates,
+        deps = deps,
+        help = of_script.help,
+        library = None,
+        link = None,
+        originals = of_script.originals,
+        program = program,
+        runfiles = [],
+        told = of_script.told,
+        unsplit = of_script.unsplit or "it is not a Rust crate",
     )
 
 def _split_aspect_impl(target, ctx):
@@ -188,50 +327,126 @@ def _split_aspect_impl(target, ctx):
         if SplitInfo in dep
     ]
     deps = crate_set.union(forwarded + [_collect_dependencies(ctx)])
-    crate = crate_info_of(target)
-    if not crate:
+    info = crate_info_of(target)
+    scripts = [dep for dep in _targets(ctx, "script") if SplitInfo in dep]
+    if not info and scripts:
+        return [_of_script(target, ctx, deps, scripts[0])]
+    if not info:
         return [_unsplit(target, ctx, deps, "it is not a Rust crate")]
 
-    found = find_rustc_action(target, crate)
+    found = find_rustc_action(target, info)
     if not found.action and not found.unsplit:
         return [_unsplit(target, ctx, deps, "it has no action that runs rustc")]
 
     tools = find_toolchains(ctx)
-    reason = unsupported(tools) or found.unsplit
+    reason = unsupported(tools)
     if reason:
-        return [_unsplit(target, ctx, deps, reason, found.outputs)]
-    known = {f: True for f in deps.originals.to_list()}
-    foreign = _foreign_library(target, known)
-    if foreign:
-        reason = "it depends on {} ({}), which the split cannot build".format(foreign.basename, public_label(foreign.owner))
-        return [_unsplit(target, ctx, deps, reason, found.outputs)]
+        help = "load its rule from rules_rust, or register a toolchain"
+        return [_unsplit(target, ctx, deps, reason, help, found.outputs)]
+    if found.unsplit:
+        return [_unsplit(target, ctx, deps, found.unsplit, found.help, found.outputs)]
+    lto = lto_mode_of(ctx, ctx.attr._lto[LtoInfo], tools.rust)
+    opt_level = opt_level_of(ctx, ctx.attr._host_opt_level[HostOptLevelInfo])
+    known = crate_set.known(deps)
+    foreign = _foreign_libraries(target, known)
+    if foreign.first:
+        help = ""
+        reason = ""
+        if lto != "off":
+            reason = "and is to be linked with lto = \"{}\", for which that is not compiled".format(lto)
+            help = "build it without LTO"
+        elif opt_level:
+            reason = "and is compiled at host_opt_level = {}, at which that is not".format(opt_level)
+            help = "set --@splitlink//rules/bazel:host_opt_level=as_configured"
+        elif foreign.shared:
+            # rustc's hash of a crate differs between the two builds of it.
+            reason = "and on {}, which both build".format(foreign.shared.basename)
+            help = "take that crate from the same place only: leave it out of the deps here and below, or load this target's rule from rules_rust"
+        if reason:
+            reason = "it depends on {} ({}), which the split does not build, {}".format(
+                foreign.first.basename,
+                public_label(foreign.first.owner),
+                reason,
+            )
+            return [_unsplit(target, ctx, deps, reason, help, found.outputs)]
+    if foreign.first:
+        deps = crate_set.union([deps, foreign.crates])
+        known = crate_set.known(deps)
 
-    directory = public_name(ctx.label.name) + ".splitlink"
-    display_name = public_name(ctx.label.name)
+    name = public_name(ctx.label.name)
     version = getattr(ctx.rule.attr, "version", "0.0.0")
-    if version != "0.0.0":
-        display_name += " v" + version
-    if crate.type in _LIBRARY_TYPES:
-        return [_split_library(ctx, tools, crate, found, deps, known, directory, display_name)]
-    return [_split_linked(target, ctx, tools, crate, found, deps, known, directory, display_name)]
+    first_party = is_first_party(ctx.label, ctx.attr._first_party[FirstPartyInfo])
+    crate = new_crate(
+        info,
+        found.action,
+        deps,
+        crate_name = public_crate_name(ctx.label, info.name),
+        directory = name + ".splitlink",
+        display_name = name if version == "0.0.0" else name + " v" + version,
+        exchanged = [struct(old = f, new = known[f]) for f in found.action.inputs.to_list() if known.get(f)],
+        incremental = first_party and ctx.attr._incremental[SwitchInfo].enabled,
+        interface = first_party and ctx.attr._interfaces[SwitchInfo].enabled,
+        lto = lto,
+        opt_level = opt_level,
+        worker = ctx.attr._worker[SwitchInfo].enabled,
+    )
+    if info.type in _LIBRARY_TYPES:
+        return [_split_library(target, ctx, tools, crate, found, known)]
+    return [_split_linked(target, ctx, tools, crate, found, known)]
 
 split_aspect = aspect(
     implementation = _split_aspect_impl,
-    doc = "Declares, for every crate that a target is made of, the actions that build it through the split. " +
-          "Build scripts are not reached: they stay rules_rust's.",
-    attr_aspects = _DEPENDENCY_ATTRIBUTES + _FORWARDING_ATTRIBUTES + ["crate"],
+    doc = "Declares the actions that build every crate below a target through the split, and that " +
+          "run their build scripts.",
+    attr_aspects = _DEPENDENCY_ATTRIBUTES + _FORWARDING_ATTRIBUTES + _SCRIPT_ATTRIBUTES + ["crate"],
     attrs = {
+        "_fallback": attr.label(
+            default = Label("//rules/bazel:fallback"),
+            providers = [FallbackInfo],
+        ),
+        "_first_party": attr.label(
+            default = Label("//rules/bazel:first_party"),
+            providers = [FirstPartyInfo],
+        ),
         "_host_opt_level": attr.label(
             default = Label("//rules/bazel:host_opt_level"),
             providers = [HostOptLevelInfo],
+        ),
+        "_incremental": attr.label(
+            default = Label("//rules/bazel:incremental"),
+            providers = [SwitchInfo],
+        ),
+        "_interfaces": attr.label(
+            default = Label("//rules/bazel:interfaces"),
+            providers = [SwitchInfo],
+        ),
+        # A proc macro that is built for the target platform is linked here.
+        "_linker": attr.label(
+            default = Label("//rules/bazel:linker"),
+            providers = [LinkerInfo],
         ),
         "_lto": attr.label(
             default = Label("//rules/bazel:lto"),
             providers = [LtoInfo],
         ),
+        "_lto_cache": attr.label(
+            default = Label("//rules/bazel:lto_cache"),
+            providers = [LtoCacheInfo],
+        ),
+        "_notices": attr.label_list(
+            default = [
+                Label("//rules/bazel/private:unsupported_linking"),
+                Label("//rules/bazel/private:unsupported_platform"),
+            ],
+            providers = [NoticeInfo],
+        ),
+        "_toolchain_parts": attr.label(
+            default = Label("//rules/bazel/private:toolchain_parts"),
+            providers = [ToolchainPartsInfo],
+        ),
         "_worker": attr.label(
             default = Label("//rules/bazel:worker"),
-            providers = [WorkerInfo],
+            providers = [SwitchInfo],
         ),
     },
     fragments = ["cpp"],

@@ -1,9 +1,12 @@
 """The third-party crates of the splitlink tool, fetched with Cargo as Cargo.lock says.
 
-Cargo vendors the sources and resolves features and dependencies; what it says becomes a BUILD file for each crate.
+Cargo vendors the sources and resolves features and dependencies. What it says becomes a BUILD file
+for each crate.
 """
 
-# Where the tool runs; dependencies and features for all of them are joined.
+load(":cargo.bzl", "find_cargo", "run_cargo")
+
+# Where the tool runs. The dependencies and features of all of them are joined.
 _PLATFORMS = [
     "aarch64-unknown-linux-gnu",
     "x86_64-unknown-linux-gnu",
@@ -31,13 +34,14 @@ _OTHER_FILES = glob(
 )
 """
 
-# What Cargo gives crates that come from elsewhere.
+# The flags that Cargo gives crates that come from elsewhere.
 _FLAGS = ["--cap-lints=allow"]
 
-# The tool is to be fast also where tools are not optimised (--host_compilation_mode=fastbuild).
+# The tool must be fast where tools are not optimised, too (--host_compilation_mode=fastbuild).
 _TOOL_FLAGS = _FLAGS + ["-Copt-level=3"]
 
-# Build scripts, procedural macros and what only they depend on run once: optimising them takes longer than they run.
+# Build scripts, proc macros and what only they depend on run once. Optimising them takes longer
+# than they run.
 _BUILD_TIME_FLAGS = _FLAGS + ["-Copt-level=0"]
 
 _RULE = """
@@ -57,42 +61,8 @@ _RULE = """
 )
 """
 
-def _find_cargo(ctx):
-    """Finds Cargo: $CARGO, else the one on the PATH, else rules_rust's for the host.
-
-    Args:
-        ctx: The repository context.
-
-    Returns:
-        The path of cargo, and what to add to its environment.
-    """
-    cargo = ctx.getenv("CARGO")
-    cargo = ctx.path(cargo) if cargo else ctx.which("cargo")
-    if cargo:
-        return cargo, {}
-
-    # Downloaded only if it comes to this.
-    return ctx.path(Label("@rust_host_tools//:bin/cargo")), {"RUSTC": str(ctx.path(Label("@rust_host_tools//:bin/rustc")))}
-
-def _run_cargo(ctx, cargo, arguments, doing):
-    path, environment = cargo
-    result = ctx.execute([path] + arguments, environment = environment, timeout = 1800)
-    if result.return_code:
-        fail("""
-
-splitlink: Cargo cannot {doing}, which are needed to build the splitlink tool from source.
-
-{cargo} {arguments}
-{stderr}
-Possible fixes:
-- If Cargo is too old for the tool (see rust-version in splitlink's Cargo.toml), put a newer one on the PATH or name it with --repo_env=CARGO=<path>.
-- If it cannot reach its registry, check the network and Cargo's own configuration.
-- Or use a prebuilt tool: see splitlink_toolchain in @splitlink//rules/bazel:toolchain.bzl.
-""".format(doing = doing, cargo = path, arguments = " ".join(arguments), stderr = result.stderr))
-    return result.stdout
-
 def _library_target(package):
-    """Finds the library or procedural macro among a package's targets; None if there is neither."""
+    """Finds the library or proc macro among a package's targets; None if there is neither."""
     for target in package["targets"]:
         if [kind for kind in target["kind"] if kind in ("lib", "rlib", "proc-macro")]:
             return target
@@ -122,7 +92,8 @@ def _dependencies(node, kind, packages):
         packages: All packages by id.
 
     Returns:
-        A struct of the attributes `deps`, `proc_macro_deps` and `aliases`, and of the packages' ids, `ids`.
+        A struct of the attributes `deps`, `proc_macro_deps` and `aliases`, and of `ids`, the ids of
+        the packages.
     """
     found = struct(deps = [], proc_macro_deps = [], aliases = {}, ids = [])
     for dependency in node["deps"]:
@@ -184,7 +155,8 @@ def _write_package(ctx, package, node, packages, in_tool):
         package: The package, as `cargo metadata` describes it.
         node: Its node in the resolved graph.
         packages: All packages by id.
-        in_tool: Whether the crate becomes a part of the tool, rather than of a program that runs while it is built.
+        in_tool: Whether the crate becomes a part of the tool. Else a program that runs while the
+            tool is built has it inside.
     """
     dependencies = _dependencies(node, None, packages)
     script = _build_script_target(package)
@@ -216,7 +188,8 @@ def _reach(start, next):
     reached = {}
     new = start
 
-    # Starlark has neither recursion nor `while`: each node is reached within as many rounds as there are nodes.
+    # Starlark has neither recursion nor `while`. There are as many rounds as nodes, which is enough
+    # to reach each.
     for _ in next:
         new = [node for node in new if node not in reached]
         reached.update({node: True for node in new})
@@ -233,19 +206,19 @@ def _crates_repository_impl(ctx):
     ]:
         ctx.watch(ctx.path(label))
 
-    cargo = _find_cargo(ctx)
+    cargo = find_cargo(ctx)
     of_tool = ["--locked", "--manifest-path", str(manifest)]
     ctx.report_progress("downloading the crates of the splitlink tool")
-    _run_cargo(ctx, cargo, ["vendor", "--versioned-dirs"] + of_tool + [str(ctx.path("vendor"))], "download the crates")
+    run_cargo(ctx, cargo, ["vendor", "--versioned-dirs"] + of_tool + [str(ctx.path("vendor"))], "download the crates from which the splitlink tool is built")
 
     # From the vendored sources alone, so the paths are inside this repository.
-    metadata = json.decode(_run_cargo(ctx, cargo, [
+    metadata = json.decode(run_cargo(ctx, cargo, [
         "metadata",
         "--format-version=1",
         "--offline",
         "--config=source.crates-io.replace-with=\"vendored\"",
         "--config=source.vendored.directory=\"{}\"".format(ctx.path("vendor")),
-    ] + ["--filter-platform=" + platform for platform in _PLATFORMS] + of_tool, "resolve the crates"))
+    ] + ["--filter-platform=" + platform for platform in _PLATFORMS] + of_tool, "resolve the crates from which the splitlink tool is built"))
 
     packages = {package["id"]: package for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
@@ -281,7 +254,8 @@ def _crates_repository_impl(ctx):
 
 _crates_repository = repository_rule(
     implementation = _crates_repository_impl,
-    doc = "Third-party crates of the splitlink tool, a package each, and aliases for those it depends on directly.",
+    doc = "The third-party crates of the splitlink tool, each in a package of its own, and " +
+          "aliases for those that it depends on directly.",
 )
 
 def _tool_crates_impl(ctx):
@@ -292,5 +266,5 @@ def _tool_crates_impl(ctx):
 
 tool_crates = module_extension(
     implementation = _tool_crates_impl,
-    doc = "Makes the repository `splitlink_crates`, with what is needed to build the splitlink tool from source.",
+    doc = "Makes the repository `splitlink_crates`, from which the splitlink tool is built.",
 )

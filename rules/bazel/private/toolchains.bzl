@@ -5,14 +5,16 @@ load("@rules_cc//cc:find_cc_toolchain.bzl", "find_cc_toolchain", "use_cc_toolcha
 _RUST = Label("@rules_rust//rust:toolchain_type")
 _SPLITLINK = Label("//rules/bazel/toolchain:toolchain_type")
 
-# The rules ask for the same types as the aspect, so that both run their actions on the same execution platform.
-# None is mandatory: the aspect also meets cc_library targets, and unsupported platforms fall back to rules_rust.
+# The rules ask for the same types as the aspect, so that both run their actions on the same
+# execution platform. None is mandatory: the aspect also meets cc_library targets, and rules_rust
+# builds for platforms that are not supported.
 SPLIT_TOOLCHAINS = [
     config_common.toolchain_type(_RUST, mandatory = False),
     config_common.toolchain_type(_SPLITLINK, mandatory = False),
 ] + use_cc_toolchain(mandatory = False)
 
-# With automatic execution groups: actions run where the Rust toolchain runs, for its files are what they are made of.
+# The execution group of all actions, with automatic execution groups: they run where the Rust
+# toolchain runs, whose files are their inputs.
 RUST_TOOLCHAIN_TYPE = _RUST
 
 _SUPPORTED_CPUS = ("aarch64", "x86_64")
@@ -24,12 +26,14 @@ def find_toolchains(ctx):
         ctx: The context of a rule or aspect that asked for SPLIT_TOOLCHAINS.
 
     Returns:
-        A struct of `rust` (rust_toolchain or None), `cc` (CcToolchainInfo or None), `tool` and `lto_engine`
-        (what actions run as splitlink and as its engine of fat LTO, or None).
+        A struct of `rust` (the rust_toolchain), `cc` (the CcToolchainInfo), `tool` and `lto_engine`
+        (what actions run as splitlink, and as its engine of fat LTO), each of which may be None,
+        and `linkers` (a dict from the name of a linker to what actions run as such).
     """
     splitlink = ctx.toolchains[_SPLITLINK]
     return struct(
         cc = find_cc_toolchain(ctx, mandatory = False),
+        linkers = splitlink.linkers if splitlink else {},
         lto_engine = splitlink.lto_engine if splitlink else None,
         rust = ctx.toolchains[_RUST],
         tool = splitlink.splitlink if splitlink else None,

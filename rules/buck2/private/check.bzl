@@ -1,4 +1,7 @@
-"""What the prelude's rules offer of a crate besides its artifact: messages, documentation, expanded source."""
+"""What the prelude's rules make of a crate besides its artifact.
+
+That is messages, documentation and expanded source.
+"""
 
 load(":prelude.bzl", "DEFAULT_STATIC_LIB_OUTPUT_STYLE", "DEFAULT_STATIC_LINK_STRATEGY", "Emit", "LinkageLang", "OsLookup", "RuleType", "RustcExtraOutputsInfo", "build_params", "generate_rustdoc", "output_as_diag_subtargets", "rust_compile")
 
@@ -6,11 +9,12 @@ def check(ctx: AnalysisContext, compile_ctx, default_roots: list[str], flags: li
     """Declares the prelude's own actions that link nothing.
 
     Args:
-        ctx: The context of a rule with the attributes of the prelude's `rust_binary` or `rust_library`.
+        ctx: The context of a rule with the attributes of the prelude's `rust_binary` or
+            `rust_library`.
         compile_ctx: What the prelude's `compile_context` returned.
-        default_roots: The names of the file that is the crate's root, where the target does not say.
+        default_roots: The names that the crate's root file may have, where the target names none.
         flags: More flags for rustc.
-        is_program: Whether it is a program or a library.
+        is_program: Whether it is a program; else it is a library.
 
     Returns:
         A struct of `sub_targets` (a dict) and `providers` (a list).

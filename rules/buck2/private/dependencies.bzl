@@ -11,8 +11,9 @@ def find_dependencies(ctx: AnalysisContext, compile_ctx, link_strategy) -> struc
         link_strategy: How dependencies are compiled.
 
     Returns:
-        A struct of `externs` (cmd_args: how rustc is told of the direct ones), and TransitiveDeps of artifacts: `metadata` (hollow rlibs,
-        which no-link compiles against), `rlibs` (their code, which link-only links) and `proc_macros`.
+        A struct of `externs` (cmd_args that name the direct ones to rustc) and of three
+        TransitiveDeps: `metadata` (hollow rlibs, which no-link compiles against), `rlibs` (their
+        code, which link-only links) and `proc_macros`.
     """
     externs = cmd_args()
     metadata = []

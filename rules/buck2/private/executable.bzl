@@ -1,8 +1,8 @@
-"""Programs and tests."""
+"""What the rules for programs and tests share."""
 
 load(":check.bzl", "check")
 load(":prelude.bzl", "LinkStrategy", "attr_simple_crate_for_filenames", "compile_context", "create_resource_db", "cxx_attr_deps", "flatten_dict", "gather_resources", "rust_analyzer_provider", "rust_attr_resources")
-load(":split.bzl", "check_toolchain", "link_strategy_of", "split")
+load(":split.bzl", "check_target", "link_strategy_of", "split")
 
 def _resources(ctx: AnalysisContext, output: Artifact) -> list[typing.Any]:
     resources = flatten_dict(
@@ -25,13 +25,14 @@ def executable(ctx: AnalysisContext, default_roots: list[str], flags: list[typin
 
     Args:
         ctx: The context of a rule with the attributes of the prelude's `rust_binary`.
-        default_roots: The names of the file that is the crate's root, where the target does not say.
+        default_roots: The names that the crate's root file may have, where the target names none.
         flags: More flags for rustc.
 
     Returns:
-        The providers of the program, but for how it is run, and the command that runs it.
+        A tuple of the program's providers, without the one by which it is run, and the command that
+        runs it.
     """
-    check_toolchain(ctx)
+    check_target(ctx)
     compile_ctx = compile_context(ctx, binary = True)
     link_strategy = link_strategy_of(ctx, compile_ctx)
     flags = compile_ctx.toolchain_info.rustc_binary_flags + flags

@@ -1,23 +1,26 @@
-"""Rust libraries for C and C++."""
+"""What the rules for C and C++ libraries share."""
 
+load(":check.bzl", "check")
 load(":dylibs.bzl", "shared_libraries")
-load(":prelude.bzl", "Archive", "ArchiveLinkable", "LibOutputStyle", "LinkInfo", "LinkInfos", "Linkage", "LinkedObject", "MergedLinkInfo", "ResourceInfo", "SharedLibLinkable", "SharedLibraries", "attr_simple_crate_for_filenames", "create_linkable_graph", "create_linkable_graph_node", "create_linkable_node", "create_merged_link_info", "create_shlib_from_ctx", "dfs_dedupe_by_label", "gather_resources", "get_shared_library_name_linker_flags", "inherited_exported_link_deps", "inherited_link_group_lib_infos", "inherited_linkable_graphs", "inherited_merged_link_infos", "inherited_shared_libs", "merge_link_group_lib_info", "merge_shared_libraries", "resolve_deps", "rust_attr_resources")
+load(":prelude.bzl", "Archive", "ArchiveLinkable", "LibOutputStyle", "LinkInfo", "LinkInfos", "Linkage", "LinkedObject", "MergedLinkInfo", "ResourceInfo", "SharedLibLinkable", "SharedLibraries", "attr_simple_crate_for_filenames", "compile_context", "create_linkable_graph", "create_linkable_graph_node", "create_linkable_node", "create_merged_link_info", "create_shlib_from_ctx", "dfs_dedupe_by_label", "gather_resources", "get_shared_library_name_linker_flags", "inherited_exported_link_deps", "inherited_link_group_lib_infos", "inherited_linkable_graphs", "inherited_merged_link_infos", "inherited_shared_libs", "merge_link_group_lib_info", "merge_shared_libraries", "resolve_deps", "rust_attr_resources")
+load(":refused.bzl", "refuse_linkage")
+load(":split.bzl", "check_target", "split")
 
 def library_file_name(ctx: AnalysisContext, compile_ctx, crate_type: str) -> str:
-    """Says what a library's file is called.
+    """Gives the name of a library's file.
 
     Args:
         ctx: The rule's context.
         compile_ctx: What the prelude's `compile_context` returned.
-        crate_type: What it is.
+        crate_type: `cdylib`, `dylib` or `staticlib`.
 
     Returns:
-        A file name, that of the prelude.
+        A file name, as the prelude has it.
     """
     return "lib{}.a".format(attr_simple_crate_for_filenames(ctx)) if crate_type == "staticlib" else compile_ctx.soname
 
 def library_flags(compile_ctx) -> list[str]:
-    """Says what rustc tells the linker of a shared library's name.
+    """Makes the flags by which rustc tells the linker a shared library's name.
 
     Args:
         compile_ctx: What the prelude's `compile_context` returned.
@@ -54,12 +57,12 @@ def library_providers(ctx: AnalysisContext, compile_ctx, crate_type: str, output
     Args:
         ctx: The context of a rule with the attributes of the prelude's `rust_library`.
         compile_ctx: What the prelude's `compile_context` returned.
-        crate_type: What it is.
+        crate_type: `cdylib`, `dylib` or `staticlib`.
         output: Its file.
-        dylibs: What it may have been linked with.
+        dylibs: What `find_dylibs` returned.
 
     Returns:
-        What the prelude's rules for C and C++ ask of a dependency.
+        The providers that the prelude's rules for C and C++ ask of a dependency.
     """
     linkage = Linkage("static" if crate_type == "staticlib" else "shared")
     link_infos = _link_infos(ctx, compile_ctx, crate_type, output, dylibs)
@@ -98,3 +101,32 @@ def library_providers(ctx: AnalysisContext, compile_ctx, crate_type: str, output
             deps = [dep.dep for dep in resolve_deps(ctx, compile_ctx.dep_ctx)],
         )),
     ]
+
+def library(ctx: AnalysisContext, crate_type: str) -> list[Provider]:
+    """Builds a library for C and C++.
+
+    Args:
+        ctx: The context of a rule with the attributes of the prelude's `rust_library`.
+        crate_type: `cdylib` or `staticlib`.
+
+    Returns:
+        The library's providers.
+    """
+    check_target(ctx)
+    refuse_linkage(ctx, "static" if crate_type == "staticlib" else "shared")
+    compile_ctx = compile_context(ctx)
+    checked = check(ctx, compile_ctx, ["lib.rs"], [], is_program = False)
+    output = ctx.actions.declare_output(library_file_name(ctx, compile_ctx, crate_type))
+    made = split(
+        ctx,
+        compile_ctx,
+        outputs = {crate_type: output},
+        directory = ctx.label.name + ".splitlink",
+        default_roots = ["lib.rs"],
+        flags = library_flags(compile_ctx) if crate_type == "cdylib" else [],
+    )
+    return library_providers(ctx, compile_ctx, crate_type, output, made.dylibs) + checked.providers + [DefaultInfo(
+        default_output = output,
+        other_outputs = made.runtime_files,
+        sub_targets = checked.sub_targets | made.sub_targets[crate_type],
+    )]

@@ -1,13 +1,13 @@
-"""Link-time optimisation: a configuration in which a target and all that it links are compiled to bitcode."""
+"""The configurations in which a target and all that it links are compiled for LTO."""
 
-load("//rules/common:lto_flag.bzl", "take_lto_flag")
-load(":attributes.bzl", "LTO_MODES", "default_lto")
+load("//rules/common:lto.bzl", "LTO_MODES", "take_lto_flag")
+load(":settings.bzl", "default_lto")
 
 def _lto_transition_impl(ctx: AnalysisContext) -> list[Provider]:
     value = ctx.attrs.constraint[ConstraintValueInfo]
 
     def transition(platform: PlatformInfo) -> PlatformInfo:
-        # Buck2 applies it to what it made, and wants the same again.
+        # Buck2 applies a transition to its own result, and expects the same again.
         if platform.configuration.constraints.get(value.setting.label) == value:
             return platform
         constraints = dict(platform.configuration.constraints)
@@ -25,13 +25,13 @@ lto_transition = rule(
     attrs = {
         "constraint": attrs.dep(
             providers = [ConstraintValueInfo],
-            doc = "The mode of LTO.",
+            doc = "The constraint value that stands for the mode of LTO. Mandatory.",
         ),
     },
     is_configuration_rule = True,
 )
 
-# What the toolchain compiles for.
+# The mode of LTO that the toolchain compiles for.
 LTO_OF_CONFIGURATION = select({"@splitlink//rules/buck2:lto_" + mode: mode for mode in LTO_MODES if mode != "off"} | {"DEFAULT": "off"})
 
 def with_lto(attributes: dict[str, typing.Any], lto: str | None) -> dict[str, typing.Any]:
@@ -39,7 +39,8 @@ def with_lto(attributes: dict[str, typing.Any], lto: str | None) -> dict[str, ty
 
     Args:
         attributes: The target's attributes.
-        lto: One of LTO_MODES; None for what `-Clto` among the target's rustc_flags says, or else the configuration.
+        lto: One of LTO_MODES; None for what `-Clto` among the target's `rustc_flags` says, or else
+            what the configuration says.
 
     Returns:
         The attributes to declare it with.

@@ -3,7 +3,8 @@
 load(":prelude.bzl", "LibOutputStyle", "LinkArgs", "LinkStrategy", "create_linkable_graph", "dfs_dedupe_by_label", "executable_shared_lib_arguments", "get_lib_output_style", "get_link_args_for_strategy", "inherited_linkable_graphs", "inherited_merged_link_infos", "inherited_shared_libs", "make_link_args", "merge_shared_libraries", "traverse_shared_library_info")
 
 def _shared_libraries(ctx: AnalysisContext, compile_ctx, link_strategy: LinkStrategy) -> list:
-    # Those for which a program gets a folder of links beside it, by which it finds them when it runs; the prelude's rule for it.
+    # A program gets a folder of links to these beside it, by which it finds them when it runs. They
+    # are chosen as the prelude chooses them.
     if link_strategy == LinkStrategy("shared"):
         below = inherited_shared_libs(ctx, compile_ctx.dep_ctx)
     else:
@@ -28,11 +29,12 @@ def native_links(ctx: AnalysisContext, compile_ctx, link_strategy: LinkStrategy,
         compile_ctx: What the prelude's `compile_context` returned.
         link_strategy: How they are linked.
         directory: The folder for what is declared on the way.
-        executable: The program that they are linked into; None for anything else, whose users find its shared libraries.
+        executable: The program that they are linked into; None for anything else, whose users find
+            its shared libraries.
 
     Returns:
-        A struct of `arguments` (a file of linker arguments), `inputs` (cmd_args: the file and what it names) and `runtime_files` (a list: what
-        a program needs when it runs).
+        A struct of `arguments` (a file of linker arguments), `inputs` (cmd_args: the file and what
+        it names) and `runtime_files` (a list of what a program needs when it runs).
     """
     cxx_toolchain = compile_ctx.cxx_toolchain_info
     flags = []

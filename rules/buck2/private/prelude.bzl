@@ -1,7 +1,7 @@
-"""All that the rules take from the prelude, and whether it is there.
+"""Everything that the rules take from the prelude, and a check that it is there.
 
-None of it is documented as public, as nothing is of what it takes to compile Rust. If loading this file fails, the prelude is too old or too new
-for these rules; docs/buck2.md says which fit.
+The prelude documents none of it as public. If this file fails to load, the prelude is too old or
+too new for these rules; docs/buck2.md says which fit.
 """
 
 load("@prelude//:artifact_tset.bzl", _ArtifactTSet = "ArtifactTSet")
@@ -41,7 +41,8 @@ def _check(kind: str, found: list[str], needed: list[str]):
     if missing:
         fail("splitlink's rules do not fit this prelude: its {} lacks {}. {}".format(kind, ", ".join(missing), _HELP))
 
-# What is missing by name says so itself, with the line above. This is what would show only when something is built.
+# A missing name fails in its load statement above. These checks find what would otherwise fail only
+# when something is built.
 _check("RustToolchainInfo", _rust_toolchain_attrs.keys(), [
     "compiler",
     "doctests",
@@ -57,7 +58,7 @@ _check("rust_binary", _rust_rules.rust_binary.attrs.keys(), ["_rust_toolchain", 
 _check("rust_library", _rust_rules.rust_library.attrs.keys(), ["_rust_toolchain", "_target_os_type", "deps", "edition", "env", "link_whole", "resources", "rustc_flags"])
 _check("rust_test", _rust_rules.rust_test.attrs.keys(), ["_rust_toolchain", "contacts", "default_roots", "framework", "labels", "run_env"])
 
-# Types are called as in the prelude.
+# Types have the prelude's names.
 Archive = _Archive  # buildifier: disable=name-conventions
 ArchiveLinkable = _ArchiveLinkable  # buildifier: disable=name-conventions
 ArtifactTSet = _ArtifactTSet  # buildifier: disable=name-conventions

@@ -1,15 +1,18 @@
-"""A crate that is linked: compiled by one action, linked by another."""
+"""The actions of a crate that is linked: one that compiles it, one that links it."""
 
+load("//rules/buck2/private/actions:link_only.bzl", "declare_link_only")
+load("//rules/buck2/private/actions:no_link.bzl", "declare_no_link")
 load(":dependencies.bzl", "find_dependencies")
 load(":dylibs.bzl", "find_dylibs")
-load(":link_only.bzl", "declare_link_only")
 load(":native_links.bzl", "native_links")
-load(":no_link.bzl", "declare_no_link")
 load(":prelude.bzl", "DEFAULT_STATIC_LINK_STRATEGY", "LinkStrategy", "process_link_strategy_for_pic_behavior")
 load(":providers.bzl", "SplitlinkToolchainInfo")
+load(":refused.bzl", "refuse_attributes")
 
-def check_toolchain(ctx: AnalysisContext):
-    """Fails if the Rust toolchain does not know of splitlink.
+def check_target(ctx: AnalysisContext):
+    """Fails if a target cannot be built as it says.
+
+    That is if its Rust toolchain does not know of splitlink, or if it sets what would do nothing.
 
     Args:
         ctx: The rule's context.
@@ -22,16 +25,17 @@ def check_toolchain(ctx: AnalysisContext):
                 ctx.attrs._rust_toolchain.label,
             ),
         )
+    refuse_attributes(ctx)
 
 def link_strategy_of(ctx: AnalysisContext, compile_ctx) -> LinkStrategy:
-    """Says how a program's dependencies are compiled and linked.
+    """Finds how a program's dependencies are compiled and linked.
 
     Args:
         ctx: The rule's context.
         compile_ctx: What the prelude's `compile_context` returned.
 
     Returns:
-        What `link_style` says, or the prelude's default.
+        The link strategy that `link_style` names, or the prelude's default.
     """
     asked = LinkStrategy(ctx.attrs.link_style) if ctx.attrs.link_style else DEFAULT_STATIC_LINK_STRATEGY
     return process_link_strategy_for_pic_behavior(asked, compile_ctx.cxx_toolchain_info.pic_behavior)
@@ -62,19 +66,23 @@ def split(
     """Declares the actions that build a linked crate.
 
     Args:
-        ctx: The context of a rule with LINKED_ATTRS.
+        ctx: The context of a rule with DYLIB_ATTRS.
         compile_ctx: What the prelude's `compile_context` returned.
         outputs: The artifacts to write, by crate type.
         directory: The folder for everything else.
-        default_roots: The names of the file that is the crate's root, where the target does not say.
-        link_strategy: How dependencies are compiled and linked.
-        relocation_model: rustc's `-Crelocation-model`.
-        flags: More flags for rustc.
-        dylib_of: The metadata of the library whose dylib is linked, in place of a crate of its own (Artifact).
+        default_roots: The names that the crate's root file may have, where the target names none.
+        link_strategy: How dependencies are compiled and linked. Default: statically, for code that
+            may be loaded anywhere.
+        relocation_model: rustc's `-Crelocation-model`. Default: `pic`.
+        flags: More flags for rustc. Default: none.
+        dylib_of: The metadata (Artifact) of the library whose dylib is linked, in place of a crate
+            of its own. Default: none.
 
     Returns:
-        A struct of `manifest` (Artifact: what the dylib among the artifacts contains; else None), `dylibs` (what `find_dylibs` returns),
-        `runtime_files` (a list: what the artifacts need when they run) and `sub_targets` (a dict by crate type: what to look at).
+        A struct of `manifest` (Artifact: the list of the crates in the dylib; None if no artifact
+        is one), `dylibs` (what `find_dylibs` returned), `runtime_files` (a list of what the
+        artifacts need when they run) and `sub_targets` (a dict from crate type to the sub-targets
+        of its artifact).
     """
     crate_types = outputs.keys()
     dependencies = find_dependencies(ctx, compile_ctx, link_strategy)
@@ -94,7 +102,8 @@ def split(
         dylib_of = dylib_of,
     )
 
-    # Artifacts whose crates agree have one run of LTO together. Without it, who asks for one does not wait for the others.
+    # With LTO, artifacts whose formats agree share a run. Without it they have nothing to share, so
+    # none waits for the others.
     lto = ctx.attrs._rust_toolchain[SplitlinkToolchainInfo].lto
     groups = [outputs] if lto != "off" else [{crate_type: output} for crate_type, output in outputs.items()]
     manifest = None

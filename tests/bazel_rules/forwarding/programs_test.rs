@@ -18,6 +18,13 @@ fn programs_of_other_packages_are_split() {
 }
 
 #[test]
+fn libraries_of_rules_rust_take_part() {
+    assert_eq!(printed_by("ON_WRAPPED"), "10\n");
+}
+
+#[test]
 fn what_cannot_be_split_is_built_all_the_same() {
-    assert_eq!(printed_by("UNSPLIT"), "10\n");
+    assert_eq!(printed_by("OPTIMISED"), "10\n");
+    assert_eq!(printed_by("DIAMOND"), "10\n");
+    assert_eq!(printed_by("SCRIPTED"), "10\n");
 }

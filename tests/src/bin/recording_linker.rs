@@ -1,5 +1,6 @@
-//! Stands before the linker in tests: records its arguments, with digests of the files among them, and then runs it.
-//! `RECORD_LINKER_TO` names the record; the real program is the next one of the same name on the path.
+//! Stands before the linker in tests: records its arguments, with digests of the files among them,
+//! and then runs it. `RECORD_LINKER_TO` names the record; the real program is the next one of the
+//! same name on the path.
 
 use std::error::Error;
 use std::os::unix::process::CommandExt;

@@ -1,5 +1,6 @@
-//! A linker that does not link: it records its arguments and writes what rustc needs to go on, a dylib's metadata or an empty file.
-//! `STAND_IN_RECORD` names the record. With `STAND_IN_LINKS` set the real linker, the next of the same name on the path, runs too.
+//! A linker that does not link: it records its arguments and writes what rustc needs to go on, a
+//! dylib's metadata or an empty file. `STAND_IN_RECORD` names the record. With `STAND_IN_LINKS` set
+//! the real linker, the next of the same name on the path, runs too.
 
 use std::error::Error;
 use std::fs;

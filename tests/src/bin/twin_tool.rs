@@ -1,7 +1,9 @@
-//! Stands in for splitlink in the test of twins: `twin_tool SPLITLINK FOLDER ARGUMENT...` runs splitlink with the arguments.
+//! Stands in for splitlink in the test of twins: `twin_tool SPLITLINK FOLDER ARGUMENT...` runs
+//! splitlink with the arguments.
 //!
-//! Of the flags that rustc gets, it writes those down in `FOLDER/<phase>-<crate>-<crate type>` and then makes those alike that Bazel and Buck2 make up
-//! of their own names for a crate and of the places where they put its sources, and drops the relocation model, which one leaves to rustc.
+//! It writes the flags that rustc gets down in `FOLDER/<phase>-<crate>-<crate type>` and
+//! then makes those alike that Bazel and Buck2 make up of their own names for a crate and of the
+//! places where they put its sources, and drops the relocation model, which one leaves to rustc.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -61,7 +63,8 @@ fn value<'a>(flags: &'a [String], prefix: &str) -> Option<&'a str> {
     flags.iter().find_map(|flag| flag.strip_prefix(prefix))
 }
 
-/// The same flags, but for the crate's identity, which is `twin` and its name, the folder of its sources, which is `twin`, and the relocation model.
+/// The same flags, but for the crate's identity, which is `twin` and its name, the folder of its
+/// sources, which is `twin`, and the relocation model.
 fn alike(flags: &[String]) -> Vec<OsString> {
     let own = ["-Cmetadata=", "--codegen=metadata=", "--remap-path-prefix=", "-Zremap-cwd-prefix=", "-Crelocation-model="];
     let mut kept: Vec<OsString> = flags.iter().filter(|flag| !own.iter().any(|own| flag.starts_with(own))).map(OsString::from).collect();

@@ -1,6 +1,8 @@
-//! The cases: a graph, the forms of its inner crates, the linked crate's type, and where dylibs are preferred.
+//! The cases: a graph, the forms of its inner crates, the linked crate's type, and where dylibs are
+//! preferred.
 //!
-//! All of them are every graph of [`SHAPES`] × every assignment of [`Form`]s to its inner crates × [`CRATE_TYPES`] × [`PREFERENCES`].
+//! All of them are every graph of [`SHAPES`] × every assignment of [`Form`]s to its inner crates ×
+//! [`CRATE_TYPES`] × [`PREFERENCES`].
 
 use std::fmt;
 
@@ -102,7 +104,8 @@ pub struct Preference {
     pub top: bool,
 }
 
-/// Nowhere, everywhere, and for inner dylibs only: with none of them dynamic, each has its own standard library inside.
+/// Nowhere, everywhere, and for inner dylibs only: with none of them dynamic, each has its own
+/// standard library inside.
 pub const PREFERENCES: &[Preference] =
     &[Preference { inner: false, top: false }, Preference { inner: true, top: true }, Preference { inner: true, top: false }];
 
@@ -148,8 +151,8 @@ fn assignments(shape: &Shape, of: &[Form]) -> usize {
     shape.inner.iter().fold(1, |count, _| count * of.len())
 }
 
-/// Every case of `shape` with forms among `of`, or `count` of them if there are more: the assignments of forms spread evenly, with
-/// every crate type and preference in turn.
+/// Every case of `shape` with forms among `of`, or `count` of them if there are more: the
+/// assignments of forms spread evenly, with every crate type and preference in turn.
 fn spread(shape: &'static Shape, of: &[Form], count: usize) -> Vec<Case> {
     let (assignments, with_each) = (assignments(shape, of), CRATE_TYPES.len() * PREFERENCES.len());
     let count = count.min(assignments * with_each);
@@ -167,8 +170,8 @@ pub fn every() -> Vec<Case> {
     SHAPES.iter().flat_map(|shape| spread(shape, &Form::ALL, usize::MAX)).collect()
 }
 
-/// Of every graph at most `count` cases, spread evenly: two thirds among all, and one among those in which every crate has an
-/// rlib, so that all depends on the preference.
+/// From every graph at most `count` cases, spread evenly: two thirds among all, and one among those
+/// in which every crate has an rlib, so that all depends on the preference.
 pub fn selection(count: usize) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     for shape in SHAPES {
@@ -182,8 +185,8 @@ pub fn selection(count: usize) -> Vec<Case> {
     cases
 }
 
-/// Of every graph at most `count` cases of the type `crate_type`, spread evenly over forms; with dylibs that share the standard
-/// library, so that most can be linked.
+/// From every graph at most `count` cases of the type `crate_type`, spread evenly over forms; with
+/// dylibs that share the standard library, so that most can be linked.
 pub fn linkable(crate_type: &'static str, count: usize) -> Vec<Case> {
     let of = |shape: &'static Shape| {
         let all = assignments(shape, &Form::ALL);

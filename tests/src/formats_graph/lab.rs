@@ -16,7 +16,8 @@ pub struct Lab {
     pub toolchain: &'static Toolchain,
     /// The folder, which is every command's working folder.
     pub dir: PathBuf,
-    /// Whether artifacts are really linked, so that they can be run; the linker's arguments are recorded in any case.
+    /// Whether artifacts are really linked, so that they can be run; the linker's arguments are
+    /// recorded in any case.
     pub links: bool,
     path: OsString,
 }
@@ -31,8 +32,9 @@ impl Lab {
         let linkers = dir.join("linkers");
         fs::create_dir_all(&linkers)?;
         let stand_in = std::env::current_exe()?.ancestors().nth(2).context("no target folder")?.join("stand_in_linker");
-        // A copy, which no later build takes away under us: the real linker would take its place. Made by another process, for a file
-        // that one thread here has open for writing cannot be run by any.
+        // A copy, which no later build takes away under us: the real linker would take its place.
+        // Made by another process, for a file that one thread here has open for writing cannot be
+        // run by any.
         succeed(Command::new("cp").arg(stand_in).arg(linkers.join("cc")))?;
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(linkers).chain(std::env::split_paths(&path)))?;
@@ -73,6 +75,12 @@ impl Lab {
         command
     }
 
+    /// Flags for rustc on both sides: where nothing is linked, what code is divided into is never
+    /// seen, and one part is compiled in less time.
+    pub fn quick(&self) -> &'static [&'static str] {
+        if self.links { &[] } else { &["-Ccodegen-units=1"] }
+    }
+
     /// Writes `source` to `path` in the lab's folder.
     ///
     /// # Errors
@@ -100,7 +108,8 @@ impl Lab {
         Ok(line_of(&text.lines().map(str::to_owned).collect::<Vec<_>>()))
     }
 
-    /// The crates whose objects are in the staticlib at `path`, which their names begin with: `unit_a-1.…rcgu.o`.
+    /// The crates whose objects are in the staticlib at `path`, which their names begin with:
+    /// `unit_a-1.…rcgu.o`.
     ///
     /// # Errors
     /// If it cannot be read.

@@ -1,5 +1,5 @@
-//! Small crate graphs whose inner crates are offered as rlib, as dylib or as both: what rustc takes of each, and what
-//! splitlink takes when it is offered exactly the same.
+//! Small crate graphs whose inner crates are offered as rlib, as dylib or as both: what rustc takes
+//! of each, and what splitlink takes when it is offered exactly the same.
 //!
 //! | module | what is in it |
 //! |---|---|

@@ -4,7 +4,8 @@ use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// In which form a link took a crate. What it took from inside another's dylib, and what it did not take, is not on its line.
+/// In which form a link took a crate. What it took from inside another's dylib, and what it did not
+/// take, is not on its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Taken {
     /// As an rlib.
@@ -54,6 +55,8 @@ pub enum Kind {
     TwoPanicRuntimes,
     /// Two crates define the global allocator.
     TwoAllocators,
+    /// A crate with a global allocator would share a dylib that allocates in another way.
+    SecondAllocator,
     /// No crate defines the global allocator.
     NoAllocator,
     /// No crate defines the panic handler, or what unwinding needs.
@@ -122,6 +125,7 @@ const OF_SPLITLINK: &[Message] = &[
     message(Kind::NoDylib, "needs the dylib of `", "`, and none was given"),
     message(Kind::PanicStrategy, "the panic runtime `", "`"),
     message(Kind::TwoPanicRuntimes, "would have two panic runtimes: `", "`"),
+    message(Kind::SecondAllocator, "would share the dylib of `", "`, which allocates"),
 ];
 
 /// The refusal of the crate `at` that rustc's messages tell of.
@@ -132,7 +136,8 @@ pub fn refusal_by_rustc(at: &str, messages: &str) -> Result<Refusal> {
     refusal(at, messages, OF_RUSTC)
 }
 
-/// The refusal of the crate `at` that splitlink's message tells of; what rustc said through splitlink counts as splitlink's.
+/// The refusal of the crate `at` that splitlink's message tells of; what rustc said through
+/// splitlink counts as splitlink's.
 ///
 /// # Errors
 /// If it tells of something else.
@@ -158,8 +163,9 @@ fn refusal(at: &str, messages: &str, known: &[Message]) -> Result<Refusal> {
     Ok(Refusal { at: at.to_owned(), reasons })
 }
 
-/// In what `ours` differs from `rustcs`; nothing if it does not. rustc goes on after the first crate that it cannot place and
-/// splitlink does not, so whatever splitlink says must be among what rustc says.
+/// In what `ours` differs from `rustcs`; nothing if it does not. rustc goes on after the first
+/// crate that it cannot place and splitlink does not, so whatever splitlink says must be among what
+/// rustc says.
 pub fn difference(rustcs: &Outcome, ours: &Outcome) -> Option<&'static str> {
     if rustcs.lines != ours.lines {
         return Some("the crates are taken in other forms");

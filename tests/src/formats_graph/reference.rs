@@ -25,7 +25,8 @@ fn folder(shape: &Shape, place: usize, forms: &[Form], prefer_dynamic: bool) -> 
     format!("reference/{}/{}-{}{prefer}", shape.name, source::name(place), forms.join("-"))
 }
 
-/// The arguments that offer a crate its dependencies, those at `direct` and all below, in their forms.
+/// The arguments that offer a crate its dependencies, those at `direct` and all below, in their
+/// forms.
 fn offers(shape: &Shape, direct: &[usize], forms: &[Form], prefer_dynamic: bool) -> Vec<String> {
     let mut args = Vec::new();
     for &place in direct {
@@ -102,6 +103,7 @@ fn command(lab: &Lab, name: &str, source: &str, dir: &str, prefer_dynamic: bool)
     if prefer_dynamic {
         rustc.arg("-Cprefer-dynamic");
     }
+    rustc.args(lab.quick());
     rustc
 }
 

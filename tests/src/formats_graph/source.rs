@@ -1,5 +1,5 @@
-//! The sources of a graph's crates. Each counts its calls in a static of its own, so that a program that has a crate twice prints
-//! other numbers than one that has it once.
+//! The sources of a graph's crates. Each counts its calls in a static of its own, so that a program
+//! that has a crate twice prints other numbers than one that has it once.
 
 use super::case::Shape;
 use std::fmt::Write;
@@ -9,7 +9,8 @@ pub fn name(place: usize) -> String {
     format!("unit_{}", (b'a'..).nth(place).map_or('?', char::from))
 }
 
-/// The identity of the inner crate at `place`: its name and the extra file name that every crate is given.
+/// The identity of the inner crate at `place`: its name and the extra file name that every crate is
+/// given.
 pub fn identity(place: usize) -> String {
     format!("{}-1", name(place))
 }

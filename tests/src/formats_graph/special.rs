@@ -1,5 +1,5 @@
-//! Single graphs with sources and flags of their own, for what the generated ones do not have: the standard library's forms,
-//! allocators, panic strategies, macros, native libraries.
+//! Single graphs with sources and flags of their own, for what the generated ones do not have: the
+//! standard library's forms, allocators, panic strategies, macros, native libraries.
 
 use super::case::Form;
 use super::lab::{Lab, recording};
@@ -30,6 +30,7 @@ pub struct Special {
     inner_dynamic: bool,
     top_dynamic: bool,
     refused: Option<(&'static str, Kind)>,
+    refused_here: Option<(&'static str, Kind)>,
     takes: Vec<(&'static str, Taken)>,
     lacks: Vec<&'static str>,
     prints: Option<&'static str>,
@@ -48,6 +49,7 @@ pub fn linked(crate_type: &'static str, source: &'static str) -> Special {
         inner_dynamic: false,
         top_dynamic: false,
         refused: None,
+        refused_here: None,
         takes: Vec::new(),
         lacks: Vec::new(),
         prints: None,
@@ -63,7 +65,8 @@ pub fn bin(source: &'static str) -> Special {
 }
 
 impl Special {
-    /// A library in the given form on which the linked crate depends directly, and which depends on `deps`, given before.
+    /// A library in the given form on which the linked crate depends directly, and which depends on
+    /// `deps`, given before.
     pub fn unit(mut self, form: Form, name: &'static str, source: &'static str, deps: &[&'static str]) -> Self {
         self.units.push(Unit { name, source, deps: deps.to_vec(), form, flags: Vec::new() });
         self.top.deps.push(name);
@@ -105,6 +108,11 @@ impl Special {
         Self { refused: Some((at, kind)), ..self }
     }
 
+    /// rustc links the crate `at`, and splitlink refuses it.
+    pub fn refused_here(self, at: &'static str, kind: Kind) -> Self {
+        Self { refused_here: Some((at, kind)), ..self }
+    }
+
     /// The linked crate takes the crate `name` in that form.
     pub fn takes(mut self, name: &'static str, taken: Taken) -> Self {
         self.takes.push((name, taken));
@@ -127,7 +135,8 @@ impl Special {
         Self { by_rustc: true, ..self }
     }
 
-    /// The library given last is offered to those below the linked crate as it is, and to that without its `extension` (`rlib`, `so`).
+    /// The library given last is offered to those below the linked crate as it is, and to that
+    /// without its `extension` (`rlib`, `so`).
     pub fn withdrawn(mut self, extension: &'static str) -> Self {
         self.withdrawn.push((self.units.last().expect("a library comes first").name, extension));
         self
@@ -171,6 +180,12 @@ impl Building<'_> {
         self.go(&mut rustcs, |unit| self.reference(unit))?;
         self.go(&mut ours, |unit| self.split(unit))?;
         let shown = format!("rustc:\n{rustcs}splitlink:\n{ours}");
+        if let Some((at, kind)) = self.special.refused_here {
+            let refused = ours.refusal.as_ref().is_some_and(|refusal| refusal.at == at && refusal.reasons.contains_key(&kind));
+            let linked = rustcs.lines.contains_key(at);
+            ensure!(refused && linked, "{at} should be linked by rustc, and here refused: {kind:?}\n{shown}");
+            return Ok(());
+        }
         if let Some(what) = difference(&rustcs, &ours) {
             bail!("{what}\n{shown}");
         }

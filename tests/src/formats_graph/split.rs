@@ -1,4 +1,5 @@
-//! The cases by splitlink: every crate is compiled once, whatever the case; link-only is then offered what the case offers.
+//! The cases by splitlink: every crate is compiled once, whatever the case; link-only is then
+//! offered what the case offers.
 
 use super::case::{Case, Form, Shape};
 use super::lab::{Lab, recording};
@@ -23,6 +24,7 @@ fn command(lab: &Lab, name: &str, source: &str, crate_type: &str, direct: &[usiz
     let mut args = vec![lab.toolchain.rustc.to_string_lossy().into_owned()];
     args.extend(["--edition=2024", "-Awarnings", "--emit=link", "--crate-name", name, source, "--out-dir=absent"].map(str::to_owned));
     args.extend([format!("--crate-type={crate_type}"), "-Ldependency=absent".to_owned()]);
+    args.extend(lab.quick().iter().map(|&flag| flag.to_owned()));
     args.extend(direct.iter().map(|&place| format!("--extern={}=absent/lib{}.rlib", source::name(place), source::identity(place))));
     args
 }
@@ -127,7 +129,7 @@ fn linked(lab: &Lab, mut link: Command, name: &str, dir: &str, file: &str, shape
     Ok(Ok(line))
 }
 
-/// That a report says what was linked.
+/// Checks that a report says what was linked.
 fn check_report(report: &Value, line: &Line, is_archive: bool, shape: &Shape) -> Result<()> {
     let crates = report["artifacts"][0]["crates"].as_array().context("it has no crates")?;
     let text = |of: &Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();
@@ -139,7 +141,7 @@ fn check_report(report: &Value, line: &Line, is_archive: bool, shape: &Shape) ->
     for (id, linkage) in &said {
         let is_there = line.iter().any(|(linked, _)| linked == id);
         match linkage.as_str() {
-            // Of a crate without code an archive has no member.
+            // An archive has no member of a crate without code.
             "static" => ensure!(is_there || (is_archive && id.starts_with("rustc_std_workspace")), "it says that {id} is linked"),
             "dynamic" => ensure!(is_there, "it says that {id} is linked"),
             "included-from-dylib" | "not-linked" => ensure!(!is_there, "it says that {id} is {linkage}"),

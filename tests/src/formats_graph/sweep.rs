@@ -15,7 +15,8 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Differences that are meant: how what the loader is told begins on either side, and why they differ.
+/// Differences that are meant: how what the loader is told begins on either side, and why they
+/// differ.
 const KNOWN: &[(&str, &str)] = &[(
     "exports rust_metadata_",
     "the symbol at a dylib's metadata, which nobody asks for by name, ends in the crate's extra file name and not in rustc's hash",
@@ -24,7 +25,8 @@ const KNOWN: &[(&str, &str)] = &[(
 /// What a sweep found.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// How many cases were compared. Cases that are refused at the same inner crate in the same forms are one.
+    /// How many cases were compared. Cases that are refused at the same inner crate in the same
+    /// forms are one.
     pub compared: usize,
     /// Of these, how many both sides refuse, by reason.
     pub refused: BTreeMap<Kind, usize>,
@@ -128,7 +130,8 @@ pub fn sweep(lab: &Lab, cases: &[Case]) -> Result<Summary> {
     Ok(summary.into_inner().expect("no worker panics"))
 }
 
-/// Runs the program of each side. rustc's finds its dylibs through the environment; splitlink's by its own run path.
+/// Runs the program of each side. rustc's finds its dylibs through the environment; splitlink's by
+/// its own run path.
 fn run_both(lab: &Lab, case: &Case) -> Result<()> {
     let program = |side: &str| lab.dir.join(side).join(reference::top_folder(case)).join("top");
     let dirs = reference::dylib_folders(case).into_iter().map(|dir| lab.dir.join(dir)).chain([lab.libdir()]);

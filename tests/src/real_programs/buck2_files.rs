@@ -1,7 +1,9 @@
-//! BUCK files for programs and all that they are built from, written from Cargo's own plan of the build.
+//! BUCK files for programs and all that they are built from, written from Cargo's own plan of the
+//! build.
 //!
-//! Cargo's unit graph says what `cargo build` compiles: which targets of which packages, with which features, against what. One unit becomes one
-//! target, so that Buck2 compiles the same. (Reindeer does this for projects that keep their BUCK files; crates.io has no release of it.)
+//! Cargo's unit graph says what `cargo build` compiles: which targets of which packages, with which
+//! features, against what. One unit becomes one target, so that Buck2 compiles the same. (Reindeer
+//! does this for projects that keep their BUCK files; crates.io has no release of it.)
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -13,15 +15,15 @@ use serde_json::Value;
 
 use super::{NO_GIT_DIR, Program, cargo_build::cargo, command::run_quietly, sources};
 
-/// Lays `<root>/<package>` out for each program: its sources, those of its dependencies in `vendor`, and a BUCK file for all of them. `scratch` is
-/// a folder for what is made on the way.
+/// Lays `<root>/<package>` out for each program: its sources, those of its dependencies in
+/// `vendor`, and a BUCK file for all of them. `scratch` is a folder for what is made on the way.
 pub fn generate(scratch: &Path, root: &Path, programs: &[Program]) -> Result<()> {
     sources::download(scratch, root, programs)?;
     for program in programs {
         let folder = root.join(program.package);
         run_quietly(cargo("vendor", root, program).args(["--versioned-dirs", "vendor"]))
             .with_context(|| format!("cannot vendor the dependencies of {}", program.package))?;
-        // Of a stable Cargo the graph must be asked for in this way; nothing is built.
+        // A stable Cargo tells its graph only in this way; nothing is built.
         let unit_graph = cargo("build", root, program)
             .args(["--bin", program.bin, "--unit-graph", "-Zunstable-options"])
             .env("RUSTC_BOOTSTRAP", "1")
@@ -96,7 +98,8 @@ impl<'a> Graph<'a> {
             _ => "",
         };
         let base = format!("{}-{}", text(&package["name"]), text(&package["version"]));
-        // A package may take part with several sets of features, for the program and for build scripts.
+        // A package may take part with several sets of features, for the program and for build
+        // scripts.
         let name = (1..)
             .map(|n| if n == 1 { format!("{base}{suffix}") } else { format!("{base}-variant-{n}{suffix}") })
             .find(|name| self.names.iter().all(|(_, other)| other != name))

@@ -1,6 +1,6 @@
 //! The BUILD file of a program itself: cargo-bazel writes those of its dependencies only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::{NO_GIT_DIR, Program, Rules, command::run_quietly, workspace::write_changed};
+use super::{NO_GIT_DIR, Program, Rules, cargo_build, command::run_quietly, workspace::write_changed};
 
 /// One kind of dependency, sorted the way rules_rust wants it.
 #[derive(Default)]
@@ -19,9 +19,13 @@ struct Dependencies {
     aliases: BTreeMap<String, String>,
 }
 
-/// The workspace's file with the constant `ROUND`, a flag that every crate of every program is compiled with, build scripts included. A benchmark
-/// changes it to have all of them compiled again, and nothing else: no tool of rules_rust's.
+/// The workspace's file with the constant `ROUND`, a flag that every crate of every program is
+/// compiled with, build scripts included. A benchmark changes it to have all of them compiled
+/// again, and nothing else: no tool of rules_rust's.
 pub const ROUND_FILE: &str = "round.bzl";
+
+/// The target of the library that a program's own package has.
+pub const LIBRARY: &str = "lib";
 
 const LOAD_ROUND: &str = "load(\"//:round.bzl\", \"ROUND\")\n";
 
@@ -50,11 +54,12 @@ pub fn write(workspace: &Path, program: &Program) -> Result<()> {
             .arg(folder.join("Cargo.toml")),
     )?;
     let metadata: Value = serde_json::from_str(&metadata)?;
-    let text = render(&metadata, program).with_context(|| format!("cannot write a BUILD file for {}", program.package))?;
+    let text = render(&metadata, program, &cargo_build::crates(workspace, program)?)
+        .with_context(|| format!("cannot write a BUILD file for {}", program.package))?;
     write_changed(&folder.join("BUILD.bazel"), &text)
 }
 
-fn render(metadata: &Value, program: &Program) -> Result<String> {
+fn render(metadata: &Value, program: &Program, built: &BTreeSet<String>) -> Result<String> {
     let root = metadata["resolve"]["root"].as_str().context("no root package")?;
     let package = by_id(&metadata["packages"], root)?;
     let node = by_id(&metadata["resolve"]["nodes"], root)?;
@@ -67,11 +72,15 @@ fn render(metadata: &Value, program: &Program) -> Result<String> {
     for rules in Rules::ALL {
         text += &format!("load({:?}, {} = \"rust_binary\")\n", rules.bzl(), rules.rule());
     }
+    let library = target(package, |kind, _| kind == "lib");
+    if library.is_some() {
+        text += &format!("load({:?}, \"rust_library\")\n", Rules::RulesRust.bzl());
+    }
 
-    let mut deps = dependencies(metadata, node, program, "")?;
+    let mut deps = dependencies(metadata, node, program, built, "")?;
     if let Some(script) = target(package, |kind, _| kind == "custom-build") {
         deps.crates.push(":build_script".to_owned());
-        let script_deps = dependencies(metadata, node, program, "build")?;
+        let script_deps = dependencies(metadata, node, program, built, "build")?;
         text += &format!(
             "
 cargo_build_script(
@@ -85,6 +94,7 @@ cargo_build_script(
     data = glob([\"**\"]),
     edition = {edition},
     proc_macro_deps = {proc_macros:?},
+    rustc_env = {{\"CARGO_PKG_VERSION\": {version:?}}},
     rustc_flags = [ROUND],
     version = {version:?},
     deps = {crates:?},
@@ -96,6 +106,35 @@ cargo_build_script(
             version = program.version,
             crates = script_deps.crates,
         );
+    }
+    let env = map(&package_env(package, program));
+    if let Some(library) = library {
+        text += &format!(
+            "
+rust_library(
+    name = {LIBRARY:?},
+    srcs = glob([\"**/*.rs\"]),
+    aliases = {aliases},
+    compile_data = glob([\"**\"], exclude = [\"**/*.rs\"]),
+    crate_features = {features},
+    crate_name = {crate_name:?},
+    crate_root = {crate_root},
+    edition = {edition},
+    proc_macro_deps = {proc_macros:?},
+    rustc_env = {env},
+    rustc_flags = [ROUND],
+    version = {version:?},
+    deps = {crates:?},
+)
+",
+            aliases = map(&deps.aliases),
+            crate_name = library["name"].as_str().unwrap_or_default().replace('-', "_"),
+            crate_root = relative_source(package, library)?,
+            proc_macros = deps.proc_macros,
+            version = program.version,
+            crates = deps.crates,
+        );
+        deps.crates.push(format!(":{LIBRARY}"));
     }
     for rules in Rules::ALL {
         text += &format!(
@@ -122,7 +161,6 @@ cargo_build_script(
             name = program.target(rules),
             rule = rules.rule(),
             crate_root = relative_source(package, bin)?,
-            env = map(&package_env(package, program)),
             proc_macros = deps.proc_macros,
             version = program.version,
             crates = deps.crates,
@@ -145,8 +183,10 @@ fn package_env(package: &Value, program: &Program) -> BTreeMap<String, String> {
     ])
 }
 
-/// The direct dependencies of `node` that are of the given kind ("" for normal ones, "build", "dev").
-fn dependencies(metadata: &Value, node: &Value, program: &Program, kind: &str) -> Result<Dependencies> {
+/// The direct dependencies of `node` that are of the given kind ("" for normal ones, "build",
+/// "dev"), of those that are `built`: Cargo's metadata also lists what only a feature names that is
+/// on if something else asks for it.
+fn dependencies(metadata: &Value, node: &Value, program: &Program, built: &BTreeSet<String>, kind: &str) -> Result<Dependencies> {
     let mut found = Dependencies::default();
     for dep in node["deps"].as_array().into_iter().flatten() {
         let kinds = dep["dep_kinds"].as_array().into_iter().flatten();
@@ -158,6 +198,9 @@ fn dependencies(metadata: &Value, node: &Value, program: &Program, kind: &str) -
         let library =
             target(package, |kind, _| kind.contains("lib") || kind == "proc-macro").with_context(|| format!("{id} has no library"))?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        if !built.contains(&format!("{} v{}", text(&package["name"]), text(&package["version"]))) {
+            continue;
+        }
         let crate_name = text(&library["name"]).replace('-', "_");
         let label = format!(
             "//{}/vendor/{}-{}:{crate_name}",

@@ -27,6 +27,7 @@ pub fn install(cache: &Path) -> Result<PathBuf> {
             .arg(&root)
             // Its build is short-lived: optimising it would take longer than it ever runs.
             .args(["--profile", "dev"])
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env_remove("RUSTFLAGS"))
         .context("cannot install cargo-bazel")?;
     }
@@ -103,8 +104,9 @@ pub fn vendor(executable: &Path, workspace: &Path, program: &Program) -> Result<
 
 /// An executable that answers cargo-bazel's questions in Bazel's place.
 ///
-/// cargo-bazel asks for the release, to know whether to run `bazel mod tidy` (of no use here), and for the output base, to find manifests
-/// in other repositories (there are none). Debian's Bazel calls its release "development version", which cargo-bazel cannot read.
+/// cargo-bazel asks for the release, to know whether to run `bazel mod tidy` (of no use here), and
+/// for the output base, to find manifests in other repositories (there are none). Debian's Bazel
+/// calls its release "development version", which cargo-bazel cannot read.
 fn stand_in(folder: &Path) -> Result<PathBuf> {
     let script = folder.join("bazel");
     fs::write(&script, "#!/bin/sh\nprintf 'release: release 6.0.0\\noutput_base: %s\\n' \"$PWD\"\n")?;

@@ -13,7 +13,8 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs `command` and returns what it wrote to standard output; its standard error is shown only if it fails.
+/// Runs `command` and returns what it wrote to standard output; its standard error is shown only if
+/// it fails.
 pub fn run_quietly(command: &mut Command) -> Result<String> {
     let Output { status, stdout, stderr } =
         command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {}", describe(command)))?;

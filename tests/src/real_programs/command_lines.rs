@@ -14,9 +14,11 @@ pub struct CommandLine {
     pub bin: &'static str,
     /// Its arguments.
     pub args: &'static [&'static str],
-    /// What it reads from standard input, if anything (rg searches a standard input that is a pipe, else the folder).
+    /// What it reads from standard input, if anything (rg searches a standard input that is a pipe,
+    /// else the folder).
     pub stdin: Option<&'static str>,
-    /// The exit code that it must end with, so that two programs that fail alike do not count as right.
+    /// The exit code that it must end with, so that two programs that fail alike do not count as
+    /// right.
     pub code: i32,
     /// Whether it prints times or speeds, so that only its output without numbers can be compared.
     pub timed: bool,
@@ -34,7 +36,8 @@ pub struct Outcome {
 }
 
 impl CommandLine {
-    /// Runs the command line with `executable` in `folder`, in an environment that holds next to nothing.
+    /// Runs the command line with `executable` in `folder`, in an environment that holds next to
+    /// nothing.
     pub fn run(&self, executable: &Path, folder: &Path) -> Result<Outcome> {
         let mut child = Command::new(executable)
             .args(self.args)
@@ -138,7 +141,8 @@ pub const COMMAND_LINES: &[CommandLine] = &[
     fails(2, "rg", &["--sort=path", "fn", "src", "no-such-file"]),
     succeeds("hyperfine", &["--version"]),
     succeeds("hyperfine", &["--help"]),
-    // Commands that take a while: hyperfine warns of others, and how long a short one takes depends on the machine's load.
+    // Commands that take a while: hyperfine warns of others, and how long a short one takes depends
+    // on the machine's load.
     succeeds("hyperfine", &["-N", "--runs=2", "--style=none", "--output=inherit", "sh -c 'echo hello; sleep 0.1'"]),
     succeeds("hyperfine", &["--runs=1", "--style=none", "--output=inherit", "-L", "w", "a,b c", "echo {w} | tr a-z A-Z; sleep 0.3"]),
     succeeds(

@@ -1,10 +1,9 @@
 //! Published command-line programs, built from the sources on crates.io by Bazel and by Cargo.
 //!
-//! [`Workspace::generate`] downloads the sources (through Cargo), writes BUILD files for their locked dependencies with
-//! cargo-bazel and for the programs themselves from `cargo metadata`, all in a scratch folder of the cache. Each program has a target for
-//! each of [`Rules`].
+//! [`Workspace::generate`] downloads the sources (through Cargo), writes BUILD files for their
+//! locked dependencies with cargo-bazel and for the programs themselves from `cargo metadata`, all
+//! in a scratch folder of the cache. Each program has a target for each of [`Rules`].
 
-pub mod bench;
 pub mod buck2_files;
 mod build_file;
 mod cargo_bazel;
@@ -18,8 +17,9 @@ use command::host_triple;
 pub use command_lines::{COMMAND_LINES, CommandLine, Outcome, write_tree};
 pub use workspace::{Tool, Workspace, cache};
 
-/// The `GIT_DIR` of build scripts: programs put the commit that they are built from into their version, and the folders where Cargo
-/// and Bazel run their build scripts may or may not lie in a repository.
+/// The `GIT_DIR` of build scripts: programs put the commit that they are built from into their
+/// version, and the folders where Cargo and Bazel run their build scripts may or may not lie in a
+/// repository.
 const NO_GIT_DIR: &str = "none";
 
 /// A program published on crates.io with its `Cargo.lock`.
@@ -35,7 +35,8 @@ pub struct Program {
     pub features: &'static [&'static str],
 }
 
-/// Whose `rust_binary` links a program. Everything else, the libraries' targets included, is the same for all, so builds compare.
+/// Whose `rust_binary` links a program. Everything else, the libraries' targets included, is the
+/// same for all, so builds compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rules {
     /// splitlink's.
@@ -78,11 +79,21 @@ impl Program {
     }
 }
 
-/// A search tool: a threaded program with build scripts, and C code (PCRE2) that a build script compiles.
+/// A search tool: a threaded program with build scripts, and C code (PCRE2) that a build script
+/// compiles.
 pub const RIPGREP: Program = Program { package: "ripgrep", version: "15.2.0", bin: "rg", features: &["pcre2"] };
 
 /// A benchmarking tool: derive macros, and a build script that shares modules with the program.
 pub const HYPERFINE: Program = Program { package: "hyperfine", version: "1.20.0", bin: "hyperfine", features: &[] };
+
+/// An HTTP client, of 222 crates; 44 of them are what its build script depends on.
+pub const XH: Program = Program { package: "xh", version: "0.24.1", bin: "xh", features: &[] };
+
+/// The programs that are measured.
+pub const MEASURED: &[Program] = &[RIPGREP, HYPERFINE, XH];
+
+/// A Git client, of 60 crates that are developed together and about 120 others.
+pub const GITOXIDE: Program = Program { package: "gitoxide", version: "0.61.0", bin: "gix", features: &["small"] };
 
 /// The programs that the end-to-end test builds: together over 80 crates.
 pub const PROGRAMS: &[Program] = &[RIPGREP, HYPERFINE];

@@ -10,9 +10,9 @@ use super::{Program, command::run_quietly};
 
 /// Copies the published sources of each program to `<workspace>/<package>`.
 ///
-/// A scratch package that depends on the programs makes Cargo download and unpack them, from whatever registry or mirror this
-/// machine is set up for. Their dependencies come along, unlocked and unused (`cargo metadata` would leave out packages that have no
-/// library).
+/// A scratch package that depends on the programs makes Cargo download and unpack them, from
+/// whatever registry or mirror this machine is set up for. Their dependencies come along, unlocked
+/// and unused (`cargo metadata` would leave out packages that have no library).
 pub fn download(scratch: &Path, workspace: &Path, programs: &[Program]) -> Result<()> {
     let mut manifest = String::from(
         "[package]\nname = \"real-programs\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[lib]\npath = \"lib.rs\"\n[workspace]\n[dependencies]\n",
@@ -34,6 +34,7 @@ pub fn download(scratch: &Path, workspace: &Path, programs: &[Program]) -> Resul
             fs::remove_dir_all(&copy)?;
         }
         copy_folder(&unpacked, &copy)?;
+        forget_resolver(&copy)?;
         turn_on(&copy, program)?;
         if !copy.join("Cargo.lock").exists() {
             bail!(
@@ -47,7 +48,16 @@ pub fn download(scratch: &Path, workspace: &Path, programs: &[Program]) -> Resul
     Ok(())
 }
 
-/// Makes the program's features default ones, so that Cargo and cargo-bazel, which knows only default features, see the same.
+/// Takes the resolver out of the manifest, which cargo-bazel names for the workspace that it puts
+/// around it. It is the default of all editions from 2021 on.
+fn forget_resolver(folder: &Path) -> Result<()> {
+    let path = folder.join("Cargo.toml");
+    let manifest = fs::read_to_string(&path)?;
+    Ok(fs::write(&path, manifest.replace("\nresolver = \"2\"\n", "\n"))?)
+}
+
+/// Makes the program's features its only default ones, so that Cargo and cargo-bazel, which knows
+/// only default features, see the same.
 fn turn_on(folder: &Path, program: &Program) -> Result<()> {
     if program.features.is_empty() {
         return Ok(());
@@ -55,8 +65,16 @@ fn turn_on(folder: &Path, program: &Program) -> Result<()> {
     let path = folder.join("Cargo.toml");
     let manifest = fs::read_to_string(&path)?;
     let header = "\n[features]\n";
-    if manifest.matches(header).count() != 1 || manifest.contains("\ndefault = ") {
-        bail!("{}: expected one [features] table without a default feature", path.display());
+    let manifest = match manifest.split_once("\ndefault = [") {
+        // A manifest that Cargo has published has a list in one line, or an item a line.
+        Some((before, after)) => {
+            let (_, after) = after.split_once("]\n").with_context(|| format!("{}: the default features have no end", path.display()))?;
+            format!("{before}\n{after}")
+        }
+        None => manifest,
+    };
+    if manifest.matches(header).count() != 1 {
+        bail!("{}: expected one [features] table", path.display());
     }
     let default = format!("{header}default = {:?}\n", program.features);
     fs::write(path, manifest.replace(header, &default))?;

@@ -44,7 +44,8 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Makes or updates `<cache>/real_programs/<name>` with the given programs; downloads and generates only what is not there.
+    /// Makes or updates `<cache>/real_programs/<name>` with the given programs; downloads and
+    /// generates only what is not there.
     pub fn generate(name: &str, programs: &[Program], tool: Tool<'_>) -> Result<Workspace> {
         let cache = cache()?.join("real_programs");
         let workspace = Workspace { root: cache.join(name) };
@@ -74,7 +75,8 @@ impl Workspace {
         Ok(workspace)
     }
 
-    /// Has the next build compile every crate of the programs, unless one of the same name has: what only Bazel and rules_rust bring stays.
+    /// Has the next build compile every crate of the programs, unless one of the same name has:
+    /// what only Bazel and rules_rust bring stays.
     pub fn begin_round(&self, name: &str) -> Result<()> {
         write_changed(&self.root.join(build_file::ROUND_FILE), &format!("ROUND = \"-Cmetadata=round-{name}\"\n"))
     }
@@ -104,7 +106,8 @@ rust.toolchain(versions = [{rust_version:?}])
         write_changed(&self.root.join("MODULE.bazel"), &(module + register))
     }
 
-    /// Builds the programs with Bazel, `flags` added, and returns their executables in the same order.
+    /// Builds the programs with Bazel, `flags` added, and returns their executables in the same
+    /// order.
     pub fn build(&self, programs: &[Program], rules: Rules, flags: &[&str]) -> Result<Vec<PathBuf>> {
         let labels: Vec<_> = programs.iter().map(|program| program.label(rules)).collect();
         // Progress every now and then, and no warnings of other people's code.

@@ -8,7 +8,8 @@ use std::fs;
 use std::hash::Hasher;
 use std::path::Path;
 
-/// Describes the archive at `path`: its members in order, with digests of their contents, and its symbol index.
+/// Describes the archive at `path`: its members in order, with digests of their contents, and its
+/// symbol index.
 ///
 /// # Errors
 /// If it is no whole archive.

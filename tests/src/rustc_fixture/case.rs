@@ -10,7 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A linked crate and how it is built. Made by [`bin`] and its kin; the methods say what is special about it.
+/// A linked crate and how it is built. Made by [`bin`] and its kin; the methods say what is special
+/// about it.
 #[derive(Debug, Clone)]
 pub struct Case {
     source: &'static str,
@@ -74,7 +75,8 @@ pub fn staticlib(source: &'static str, driver: &'static str) -> Case {
     Case { driver: Some(driver), ..case(source, &["staticlib"]) }
 }
 
-/// A Rust dylib; `driver` is the program that uses it: a Rust program where std is shared, else one in C.
+/// A Rust dylib; `driver` is the program that uses it: a Rust program where std is shared, else one
+/// in C.
 pub fn dylib(source: &'static str, driver: &'static str) -> Case {
     Case { driver: Some(driver), ..case(source, &["dylib"]) }
 }
@@ -102,7 +104,8 @@ impl Case {
         self
     }
 
-    /// Flags for this crate only; `{native}` is a folder with the C libraries, and see [`Graph::filled_in`].
+    /// Flags for this crate only; `{native}` is a folder with the C libraries, and see
+    /// [`Graph::filled_in`].
     pub fn flags<S: Into<String>>(mut self, flags: impl IntoIterator<Item = S>) -> Self {
         self.flags.extend(flags.into_iter().map(Into::into));
         self
@@ -150,27 +153,30 @@ impl Case {
         self
     }
 
-    /// The linker is one of the toolchain's own, before which no recorder can stand; only the artifacts are compared.
+    /// The linker is one of the toolchain's own, before which no recorder can stand; only the
+    /// artifacts are compared.
     pub fn unrecorded(mut self) -> Self {
         self.recorded = false;
         self
     }
 
-    /// Flags for this crate that link it to the standard library's dylib. splitlink compiles it as for a static link all the same, so
-    /// what rustc writes of formats and flags into metadata differs, and gives a run path to that dylib. All else is the same.
+    /// Flags for this crate that link it to the standard library's dylib. splitlink compiles it as
+    /// for a static link all the same, so what rustc writes of formats and flags into metadata
+    /// differs, and gives a run path to that dylib. All else is the same.
     pub fn shared_std(mut self, flags: &[&'static str]) -> Self {
         self.shared_std = true;
         self.flags(flags.iter().copied())
     }
 
-    /// What must be among the artifact's [`elf::describe`] (or the archive's [`archive::describe`]), so that a
-    /// comparison of two equal mistakes does not pass.
+    /// What must be among the artifact's [`elf::describe`] (or the archive's
+    /// [`archive::describe`]), so that a comparison of two equal mistakes does not pass.
     pub fn has(mut self, facts: &[&'static str]) -> Self {
         self.needs.extend(facts);
         self
     }
 
-    /// Both link it with LTO, `thin` or `fat`. What is inside may then differ; what others see of it not.
+    /// Both link it with LTO, `thin` or `fat`. What is inside may then differ; what others see of
+    /// it not.
     pub fn lto(mut self, mode: &'static str) -> Self {
         self.lto = Some(mode);
         self.recorded = false;
@@ -181,6 +187,11 @@ impl Case {
     pub fn reference_without_lto(mut self) -> Self {
         self.reference_lto = false;
         self
+    }
+
+    /// Whether both link it to the standard library's dylib.
+    pub fn needs_std_dylib(&self) -> bool {
+        self.shared_std
     }
 
     /// Builds the crate in both ways with `toolchain` and compares the builds.
@@ -275,7 +286,7 @@ impl Building<'_> {
         fs::rename(&out, cwd.join(dir).join("reference"))?;
         let mut link_only = self.graph.splitlink(&["link-only", "--plan", &format!("{dir}/plan.json"), "--modules", &modules]);
         if let Some(mode) = case.lto {
-            link_only.args(["--lto", mode]);
+            link_only.args(self.graph.toolchain.lto_options(mode));
         }
         link_only.args(rlibs).arg("--sysroot").arg(&self.graph.toolchain.sysroot);
         if case.shared_std {
@@ -372,7 +383,8 @@ impl Building<'_> {
         Ok((source, self.graph.cwd.join(&self.dir).join(format!("driver-{extension}"))))
     }
 
-    /// Whether the driver is a C program: also dylibs with a standard library of their own are for C.
+    /// Whether the driver is a C program: also dylibs with a standard library of their own are for
+    /// C.
     fn has_c_driver(&self) -> bool {
         self.case.driver.is_some_and(|driver| workplace().join(format!("c/{driver}.c")).exists())
     }
@@ -420,10 +432,12 @@ fn visible(facts: &[String]) -> Vec<String> {
         .filter_map(|fact| match fact.split(' ').collect::<Vec<_>>()[..] {
             ["symbol", name, ..] => (!is_compilers_own(name)).then(|| format!("symbol {name}")),
             ["member" | "section" | "imports", ..] => None,
-            // Needed where thread-local data is found through the loader, which follows from the modules that were merged.
+            // Needed where thread-local data is found through the loader, which follows from the
+            // modules that were merged.
             ["needed", name] if name.starts_with("ld-linux") => None,
             // Only in the allocator shim are these hidden, and it is no module of its own any more.
-            ["exports", name, ..] if name.contains("7___rustc") && name.contains("___rdl_") => None,
+            // The last one is of 1.85.
+            ["exports", name, ..] if name.contains("___rdl_") || name.starts_with("__rdl_") || name == "__rg_oom" => None,
             _ => Some(fact.clone()),
         })
         .collect();
@@ -432,10 +446,12 @@ fn visible(facts: &[String]) -> Vec<String> {
     visible
 }
 
-/// Whether a symbol of a staticlib is no promise to anybody: Rust's own, and what LLVM promotes for thin LTO.
+/// Whether a symbol of a staticlib is no promise to anybody: Rust's own, and what LLVM promotes for
+/// thin LTO.
 fn is_compilers_own(name: &str) -> bool {
-    ["_ZN", "_R", "anon.", "DW.ref."].iter().any(|start| name.starts_with(start))
-        || name == "rust_eh_personality"
+    // The last three are the allocator's, until 1.88 or so.
+    ["_ZN", "_R", "anon.", "DW.ref.", "__rust_", "__rdl_", "__rg_"].iter().any(|start| name.starts_with(start))
+        || matches!(name, "rust_eh_personality" | "rust_panic" | "rust_begin_unwind")
         || name.contains(".llvm.")
 }
 

@@ -8,8 +8,9 @@ use std::path::Path;
 
 type Header = elf::FileHeader64<object::Endianness>;
 
-/// Describes the ELF file at `path`: its type (`ET_DYN` where position-independent), needed libraries, SONAME and run path, segments with
-/// flags (`GNU_STACK` without x is NX, `GNU_RELRO`), dynamic flags (`BIND_NOW`), sections with flags, dynamic symbols.
+/// Describes the ELF file at `path`: its type (`ET_DYN` where position-independent), needed
+/// libraries, SONAME and run path, segments with flags (`GNU_STACK` without x is NX, `GNU_RELRO`),
+/// dynamic flags (`BIND_NOW`), sections with flags, dynamic symbols.
 ///
 /// # Errors
 /// If it cannot be read as 64-bit ELF.

@@ -1,4 +1,5 @@
-//! The library crates of `tests/fixtures`, each built by rustc and through splitlink with the same command.
+//! The library crates of `tests/fixtures`, each built by rustc and through splitlink with the same
+//! command.
 
 use super::tools::{Once, Toolchain, splitlink, succeed, workplace};
 use anyhow::{Context, Result, ensure};
@@ -9,7 +10,8 @@ use std::process::Command;
 /// A library of the fixtures.
 #[derive(Debug, Clone, Copy)]
 pub struct Library {
-    /// What tests call it; also what tells its files apart, as `-Cextra-filename` does in a real build.
+    /// What tests call it; also what tells its files apart, as `-Cextra-filename` does in a real
+    /// build.
     pub id: &'static str,
     /// The crate's name, which is also its source file's.
     pub crate_name: &'static str,
@@ -17,7 +19,8 @@ pub struct Library {
     pub deps: &'static [&'static str],
     /// Its own flags; `{native}` is a folder with the C libraries.
     pub flags: &'static [&'static str],
-    /// A proc macro, and the libraries below it, run on the host: flags for the target are not for them.
+    /// A proc macro, and the libraries below it, run on the host: flags for the target are not for
+    /// them.
     pub host: bool,
 }
 
@@ -114,13 +117,15 @@ impl<'a> Graph<'a> {
         Self { toolchain, flags, lto, cwd: workplace() }
     }
 
-    /// `flag` with the working folder for `{cwd}`, the toolchain's folder for `{sysroot}` and its triple for `{host}`.
+    /// `flag` with the working folder for `{cwd}`, the toolchain's folder for `{sysroot}` and its
+    /// triple for `{host}`.
     pub fn filled_in(&self, flag: &str) -> String {
         let sysroot = self.toolchain.sysroot.to_string_lossy();
         flag.replace("{cwd}", &self.cwd.to_string_lossy()).replace("{sysroot}", &sysroot).replace("{host}", &self.toolchain.host)
     }
 
-    /// The folder, relative to the working folder, of the files of crates that are built with these flags.
+    /// The folder, relative to the working folder, of the files of crates that are built with these
+    /// flags.
     pub fn folder(&self, host: bool) -> String {
         let flags = if host { &[] } else { self.flags };
         let name: String = flags.join(" ").chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
@@ -128,7 +133,8 @@ impl<'a> Graph<'a> {
         format!("{}/graph{name}{lto}", self.toolchain.name)
     }
 
-    /// Where a build of `library` puts its files: `reference`, `split`, or `absent`, which does not exist.
+    /// Where a build of `library` puts its files: `reference`, `split`, or `absent`, which does not
+    /// exist.
     fn folder_of(&self, library: &Library, way: &str) -> String {
         format!("{}/{way}", self.folder(library.host))
     }
@@ -201,8 +207,9 @@ impl<'a> Graph<'a> {
             fs::create_dir_all(self.cwd.join(dir.parent().expect("a file is in a folder")))?;
         }
 
-        // The first phase sees no C library, as it would in a build where that is compiled at the same time. Except for
-        // `+whole-archive`: the metadata holds the library's file name, so rustc looks for the file.
+        // The first phase sees no C library, as it would in a build where that is compiled at the
+        // same time. Except for `+whole-archive`: the metadata holds the library's file name, so
+        // rustc looks for the file.
         if library.flags.iter().any(|flag| flag.contains("+whole-archive")) {
             build_native(&self.cwd.join(&native))?;
         }
@@ -257,7 +264,8 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Compiles the C libraries into `dir`: `libsum.a` with two members, `libsumthin.a`, which only names them, and `libsumdyn.so`.
+/// Compiles the C libraries into `dir`: `libsum.a` with two members, `libsumthin.a`, which only
+/// names them, and `libsumdyn.so`.
 pub fn build_native(dir: &Path) -> Result<()> {
     fs::create_dir_all(dir)?;
     let c = workplace().join("c");

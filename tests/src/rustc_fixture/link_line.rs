@@ -8,8 +8,8 @@ use std::hash::Hasher;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Reduces a linker's arguments to what does not depend on where files lie: a file of the build becomes its name's end and
-/// a digest of its contents. Response files are read.
+/// Reduces a linker's arguments to what does not depend on where files lie: a file of the build
+/// becomes its name's end and a digest of its contents. Response files are read.
 ///
 /// # Errors
 /// If a file cannot be read.
@@ -56,12 +56,15 @@ fn word(arg: &str) -> Result<String> {
     Ok(arg.replace(&format!("{}/", std::env::current_dir()?.display()), ""))
 }
 
-/// A Rust library and a metadata object with its name, any other file without: what splitlink calls its modules is its own affair.
+/// A Rust library and a metadata object with its name, any other file without: what splitlink calls
+/// its modules is its own affair.
 fn digest(path: &Path) -> Result<String> {
     let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let mut hasher = DefaultHasher::new();
     hasher.write(&bytes);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // So rustc called it until 1.89 or so.
+    let name = if name.ends_with(".rcgu.rmeta") { METADATA_OBJECT.into() } else { name };
     let name = if name.ends_with(".rlib") || name == METADATA_OBJECT { &name } else { "file" };
     Ok(format!("<{name} {} {:016x}>", bytes.len(), hasher.finish()))
 }
@@ -69,7 +72,8 @@ fn digest(path: &Path) -> Result<String> {
 /// The object with a crate's metadata, as rustc and splitlink call it.
 const METADATA_OBJECT: &str = "rmeta.o";
 
-/// A line for the standard library's dylib without what may differ there: the contents of the metadata, and a run path to it.
+/// A line for the standard library's dylib without what may differ there: the contents of the
+/// metadata, and a run path to it.
 pub fn without_metadata_and_std_run_path(line: Vec<String>) -> Vec<String> {
     let is_to_std = |word: &String| word.starts_with("-Wl,-rpath,") && word.ends_with("/lib") && word.contains("/lib/rustlib/");
     let without_contents = |word: String| if word.starts_with(&format!("<{METADATA_OBJECT} ")) { METADATA_OBJECT.to_owned() } else { word };

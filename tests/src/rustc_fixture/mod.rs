@@ -1,4 +1,5 @@
-//! Small crate graphs, each built twice by the same commands: by rustc itself and through splitlink.
+//! Small crate graphs, each built twice by the same commands: by rustc itself and through
+//! splitlink.
 //!
 //! | module | what is in it |
 //! |---|---|
@@ -10,6 +11,8 @@
 //! | [`elf`] | what the loader and the linker see of an artifact |
 //! | [`disassembly`] | the functions of an artifact, and what they call |
 //! | [`archive`] | the members and the symbol index of a staticlib |
+//! | [`small_disk`] | a file system that is easily full, or read-only |
+//! | [`lto_library`] | a library of several crates that thin LTO is quick with |
 //! | [`schema`] | a small JSON Schema validator |
 //! | [`worker`] | a build system's side of the worker protocol |
 
@@ -19,7 +22,9 @@ pub mod disassembly;
 pub mod elf;
 pub mod graph;
 pub mod link_line;
+pub mod lto_library;
 pub mod project;
 pub mod schema;
+pub mod small_disk;
 pub mod tools;
 pub mod worker;

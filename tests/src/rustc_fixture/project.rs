@@ -43,7 +43,7 @@ impl Project {
         Ok(project)
     }
 
-    /// That none of `outputs` is there, nor any scratch folder.
+    /// Checks that none of `outputs` is there, nor any scratch folder.
     ///
     /// # Errors
     /// If something is.
@@ -51,7 +51,7 @@ impl Project {
         for made in outputs {
             ensure!(!self.has(made), "`{made}` was left");
         }
-        let left: Vec<_> = names_in(&self.dir.join("out")).into_iter().filter(|name| name.ends_with(".scratch")).collect();
+        let left: Vec<_> = names_in(&self.dir.join("out")).into_iter().filter(|name| name.contains(".scratch")).collect();
         ensure!(left.is_empty(), "scratch folders were left: {left:?}");
         Ok(())
     }
@@ -153,7 +153,7 @@ impl Project {
     }
 }
 
-/// That a phase went well.
+/// Checks that a phase went well.
 ///
 /// # Errors
 /// With what it said, if not.
@@ -162,7 +162,7 @@ pub fn good(output: &Output) -> Result<()> {
     Ok(())
 }
 
-/// That a phase failed by itself (not by a panic) and said all of `texts`.
+/// Checks that a phase failed by itself (not by a panic) and said all of `texts`.
 ///
 /// # Errors
 /// With what it said, if not.

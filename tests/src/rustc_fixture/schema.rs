@@ -1,5 +1,6 @@
-//! A validator for the part of JSON Schema that the schemas in `docs` use, and what else holds them to the code. The crate for all of it takes minutes to
-//! compile; a keyword that is not known here is an error, so nothing is left unchecked.
+//! A validator for the part of JSON Schema that the schemas in `docs` use, and what else holds them
+//! to the code. The crate for all of it takes minutes to compile; a keyword that is not known here
+//! is an error, so nothing is left unchecked.
 
 use super::tools::repository;
 use anyhow::{Context, Result, bail};
@@ -21,7 +22,8 @@ pub fn fields_of(schema: &Value) -> BTreeSet<String> {
     schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
 }
 
-/// The structs in the source file `path` of splitlink, each with its fields as they are called in JSON.
+/// The structs in the source file `path` of splitlink, each with its fields as they are called in
+/// JSON.
 ///
 /// # Errors
 /// If it cannot be read, or is not written as rustfmt writes.
@@ -141,7 +143,8 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<()> {
     Ok(())
 }
 
-/// The patterns of the schema, which are of the form `^[class]{n}$`, `^[class]+$` or a literal beginning `^text`.
+/// The patterns of the schema, which are of the form `^[class]{n}$`, `^[class]+$` or a literal
+/// beginning `^text`.
 fn matches(pattern: &str, text: &str) -> bool {
     let body = pattern.strip_prefix('^').unwrap_or_else(|| panic!("unknown pattern {pattern}"));
     match body {

@@ -1,7 +1,8 @@
 //! The toolchains, the splitlink under test, and folders to work in.
 
 use anyhow::{Context, Result, bail};
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -9,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock};
 
-/// Why a test failed: an error's whole story without a backtrace, which says nothing about another process.
+/// Why a test failed: an error's whole story without a backtrace, which says nothing about another
+/// process.
 pub struct Failure(anyhow::Error);
 
 impl From<anyhow::Error> for Failure {
@@ -35,7 +37,8 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository")
 }
 
-/// The splitlink program under test: `SPLITLINK_BIN`, or built on first use in release mode, as users have it.
+/// The splitlink program under test: `SPLITLINK_BIN`, or built on first use in release mode, as
+/// users have it.
 pub fn splitlink() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| match std::env::var_os("SPLITLINK_BIN") {
@@ -55,8 +58,8 @@ fn build_splitlink() -> Result<PathBuf> {
     if executables.len() != 2 {
         bail!("cargo built these programs, and splitlink and its engine of fat LTO were expected: {executables:?}");
     }
-    // Copies, which no later build takes away under us; made by another process, for a file that one thread here has open
-    // for writing cannot be run by any.
+    // Copies, which no later build takes away under us; made by another process, for a file that
+    // one thread here has open for writing cannot be run by any.
     succeed(Command::new("cp").args(&executables).arg(workplace()))?;
     Ok(workplace().join("splitlink"))
 }
@@ -72,9 +75,56 @@ pub struct Toolchain {
     pub sysroot: PathBuf,
     /// The triple of this machine.
     pub host: String,
+    /// An lld of the same LLVM, where the toolchain has none of its own.
+    pub lld: Option<PathBuf>,
+    /// The engine of fat LTO for this toolchain, where that beside splitlink is another's.
+    pub engine: Option<PathBuf>,
 }
 
 impl Toolchain {
+    /// The toolchains that `dev/test toolchains` has put into folders: `rustc`, and where it needs
+    /// them `ld.lld` and `splitlink-lto`. Says aloud if there are none.
+    pub fn installed() -> impl Iterator<Item = &'static Self> {
+        Self::all_installed().iter().filter(|toolchain| !toolchain.is_too_old())
+    }
+
+    /// Those that splitlink refuses included.
+    pub fn all_installed() -> &'static [Self] {
+        static FOUND: OnceLock<Vec<Toolchain>> = OnceLock::new();
+        FOUND.get_or_init(|| {
+            let Some(folders) = std::env::var_os("SPLITLINK_TOOLCHAINS") else {
+                skip("SPLITLINK_TOOLCHAINS names no toolchains, so no rustc but this machine's is tried; `dev/test toolchains` sets it");
+                return Vec::new();
+            };
+            std::env::split_paths(&folders).map(|folder| Self::in_folder(&folder).expect("SPLITLINK_TOOLCHAINS names toolchains")).collect()
+        })
+    }
+
+    fn in_folder(folder: &Path) -> Result<Self> {
+        let name = folder.file_name().and_then(OsStr::to_str).context("a toolchain's folder has no name")?;
+        let mut found = Self::ask(String::leak(name.to_owned()), folder.join("rustc").as_os_str(), &[])?;
+        let there = |name: &str| Some(folder.join(name)).filter(|path| path.exists());
+        (found.lld, found.engine) = (there("ld.lld"), there("splitlink-lto"));
+        Ok(found)
+    }
+
+    /// Whether splitlink refuses it for its age.
+    pub fn is_too_old(&self) -> bool {
+        self.name == "1.63"
+    }
+
+    /// Whether the standard library is there as a dylib, which Debian's is not.
+    pub fn has_std_dylib(&self) -> bool {
+        names_in(&self.libdir()).iter().any(|name| name.starts_with("libstd-") && name.ends_with(".so"))
+    }
+
+    /// link-only's options for LTO of the given mode.
+    pub fn lto_options(&self, mode: &str) -> Vec<OsString> {
+        let programs = [("--lto-linker", &self.lld), ("--lto-engine", &self.engine)];
+        let programs = programs.into_iter().filter_map(|(option, program)| Some([option.into(), program.as_ref()?.into()])).flatten();
+        ["--lto".into(), mode.into()].into_iter().chain(programs).collect()
+    }
+
     /// The toolchain that `rustc` on the path is.
     pub fn stable() -> &'static Self {
         static FOUND: OnceLock<Toolchain> = OnceLock::new();
@@ -95,9 +145,13 @@ impl Toolchain {
     }
 
     fn find(name: &'static str, select: &[&str]) -> Result<Self> {
+        Self::ask(name, OsStr::new("rustc"), select)
+    }
+
+    fn ask(name: &'static str, rustc: &OsStr, select: &[&str]) -> Result<Self> {
         let ask = |args: &[&str]| -> Result<String> {
             // Within `cargo test` these two would choose another toolchain than the one asked for.
-            let mut command = Command::new("rustc");
+            let mut command = Command::new(rustc);
             command.args(select).args(args);
             if !select.is_empty() {
                 command.env_remove("RUSTUP_TOOLCHAIN");
@@ -107,7 +161,7 @@ impl Toolchain {
         let sysroot = PathBuf::from(ask(&["--print=sysroot"])?);
         let version = ask(&["-vV"])?;
         let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("`rustc -vV` names no host")?;
-        Ok(Self { name, rustc: sysroot.join("bin/rustc"), sysroot, host: host.to_owned() })
+        Ok(Self { name, rustc: sysroot.join("bin/rustc"), sysroot, host: host.to_owned(), lld: None, engine: None })
     }
 
     /// The folder of the standard library.
@@ -123,13 +177,14 @@ impl Toolchain {
     }
 }
 
-/// Says aloud that something is not tested. libtest hides what passing tests print through `eprintln!`, but not this.
+/// Says aloud that something is not tested. libtest hides what passing tests print through
+/// `eprintln!`, but not this.
 pub fn skip(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
-/// The folder that belongs to this test program: `target/tmp/<program>-<process>`, with the fixtures in `src` and `c`.
-/// The folders of earlier processes are removed.
+/// The folder that belongs to this test program: `target/tmp/<program>-<process>`, with the
+/// fixtures in `src` and `c`. The folders of earlier processes are removed.
 pub fn workplace() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| make_workplace().expect("the folder for tests can be made"))
@@ -166,8 +221,24 @@ pub fn lay_out(dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What the fixtures themselves put into the [`workplace`].
+const OF_FIXTURES: [&str; 8] = ["c", "cc", "linkers", "nightly", "splitlink", "splitlink-lto", "src", "stable"];
+
 /// Makes an empty folder of the given name in the [`workplace`].
+///
+/// # Panics
+/// If it is the folder of another test, which may run at the same time.
 pub fn empty_folder(name: &str) -> Result<PathBuf> {
+    static OWNERS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    assert!(!OF_FIXTURES.contains(&name), "the folder `{name}` is the fixtures'; choose another name");
+    // libtest calls a test's thread by the test's name, or runs one test after the other on the
+    // main thread.
+    if let Some(test) = std::thread::current().name().filter(|&name| name != "main") {
+        let mut owners = OWNERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let owner = owners.entry(name.to_owned()).or_insert_with(|| test.to_owned()).clone();
+        drop(owners);
+        assert!(owner == test, "the folder `{name}` is that of the test `{owner}`; choose another name in `{test}`");
+    }
     let dir = workplace().join(name);
     if dir.exists() {
         fs::remove_dir_all(&dir)?;
@@ -204,7 +275,8 @@ pub fn exit_code(output: &Output) -> i32 {
     output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0))
 }
 
-/// Runs something once for each key, also when threads ask at the same time, and keeps what it gave.
+/// Runs something once for each key, also when threads ask at the same time, and keeps what it
+/// gave.
 #[derive(Debug)]
 pub struct Once<T: 'static> {
     made: Mutex<Vec<(String, &'static Cell<T>)>>,

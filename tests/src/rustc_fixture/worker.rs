@@ -9,12 +9,17 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// After this long something is not slow but stuck.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long a test waits for processes to start or end: long, for the machine may be busy, and less
+/// than the default of `--max-idle`, after which what stands still ends by itself.
+pub const LESS_THAN_IDLE: Duration = Duration::from_secs(50);
 
 /// An action for a worker: the lines of its response file, and what it reads.
 #[derive(Debug, Clone)]
@@ -37,7 +42,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// That it went well and without a word.
+    /// Checks that it went well and without a word.
     ///
     /// # Errors
     /// With what was said, if not.
@@ -60,6 +65,8 @@ pub struct Client {
 struct Answers {
     by_id: Mutex<HashMap<i64, Answer>>,
     changed: Condvar,
+    /// Whether there will be no more.
+    over: AtomicBool,
 }
 
 impl Client {
@@ -68,16 +75,32 @@ impl Client {
     /// # Errors
     /// If it cannot be started.
     pub fn start(project: &Project, options: &[&str]) -> Result<Self> {
+        Self::start_by(&[], project, options)
+    }
+
+    /// Starts a worker with `options` in the project's folder, by way of the command `launcher`.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start_by(launcher: &[&str], project: &Project, options: &[&str]) -> Result<Self> {
         let args: Vec<_> = ["worker"].iter().chain(options).chain(&["--persistent_worker"]).map(|&arg| arg.to_owned()).collect();
         let mut command = project.splitlink(&args);
+        if let Some((program, own)) = launcher.split_first() {
+            let worker = command;
+            command = Command::new(program);
+            command.args(own).arg(worker.get_program()).args(worker.get_args()).current_dir(&project.dir);
+        }
         let mut process =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().context("cannot start the worker")?;
         let output = process.stdout.take().context("it has an output")?;
         let answers = Arc::<Answers>::default();
         let into = Arc::clone(&answers);
         std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let (mut output, mut line) = (BufReader::new(output), String::new());
+            // A worker that is killed may leave half a line.
+            while output.read_line(&mut line).is_ok() && line.ends_with('\n') {
                 let value: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("`{line}` is no response"));
+                line.clear();
                 let answer = Answer {
                     code: value["exitCode"].as_i64().unwrap_or(-1),
                     output: value["output"].as_str().unwrap_or_default().to_owned(),
@@ -88,6 +111,10 @@ impl Client {
                 assert!(old.is_none(), "request {id} was answered twice");
                 into.changed.notify_all();
             }
+            into.over.store(true, Ordering::SeqCst);
+            // Not between a look at it and the wait that follows.
+            drop(into.by_id.lock());
+            into.changed.notify_all();
         });
         Ok(Self { input: process.stdin.take(), process, answers, project: project.clone() })
     }
@@ -135,11 +162,17 @@ impl Client {
     /// Waits for the answer to `id`.
     ///
     /// # Errors
-    /// If there is none for a long time.
+    /// If there is none for a long time, or the worker has ended.
     pub fn answer(&self, id: i64) -> Result<Answer> {
         let by_id = self.answers.by_id.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.answers.changed.wait_timeout_while(by_id, PATIENCE, |by_id| !by_id.contains_key(&id));
+        let missing = |by_id: &mut HashMap<i64, Answer>| !by_id.contains_key(&id) && !self.answers.over.load(Ordering::SeqCst);
+        let waited = self.answers.changed.wait_timeout_while(by_id, PATIENCE, missing);
         waited.unwrap_or_else(PoisonError::into_inner).0.remove(&id).with_context(|| format!("request {id} is not answered"))
+    }
+
+    /// Whether the worker has ended, so that nothing more will be answered.
+    pub fn has_ended(&self) -> bool {
+        self.answers.over.load(Ordering::SeqCst)
     }
 
     /// Sends `action` and waits for its answer.
@@ -191,9 +224,11 @@ pub struct Process {
     pub name: String,
 }
 
-/// What makes and watches the actions of a project in which the crates `dep`, `library`, ... are compiled.
+/// What makes and watches the actions of a project in which the crates `dep`, `library`, ... are
+/// compiled.
 impl Project {
-    /// Writes two scripts: `rustc`, which notes each call in `calls` and then runs rustc, and `wrap`, a wrapper around it.
+    /// Writes two scripts: `rustc`, which notes each call in `calls` and then runs rustc, and
+    /// `wrap`, a wrapper around it.
     ///
     /// # Errors
     /// If they cannot be written.
@@ -285,8 +320,8 @@ impl Project {
     pub fn wait_until(&self, what: &str, done: impl Fn() -> bool) -> Result<()> {
         let began = Instant::now();
         while !done() {
-            if began.elapsed() > Duration::from_secs(20) {
-                bail!("{what}: not so after 20 seconds; these processes are there: {:?}", self.processes(0));
+            if began.elapsed() > LESS_THAN_IDLE {
+                bail!("{what}: not so after {} seconds; these processes are there: {:?}", LESS_THAN_IDLE.as_secs(), self.processes(0));
             }
             std::thread::sleep(Duration::from_millis(20));
         }

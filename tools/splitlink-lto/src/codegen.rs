@@ -21,7 +21,8 @@ pub fn machine(module: &Module<'_>, options: &Options) -> Machine {
 }
 
 /// Makes all symbols but those in `keep` local, then runs the pipeline that rustc runs for fat LTO
-/// (`LLVMRustOptimize` with `FatLTO`, 1.95). The result is what of it is left to run on each part of the module.
+/// (`LLVMRustOptimize` with `FatLTO`, 1.95). The result is what of it is left to run on each part
+/// of the module.
 ///
 /// # Errors
 /// LLVM's.
@@ -55,15 +56,17 @@ pub struct Late {
     pub tuning: Tuning,
 }
 
-/// Of `lto<O2>` (`PassBuilder::buildLTODefaultPipeline`, LLVM 22) what looks at more than one function at a time, with what comes
-/// between. Passes for languages and profiles that there are none of here are left out.
+/// Of `lto<O2>` (`PassBuilder::buildLTODefaultPipeline`, LLVM 22) what looks at more than one
+/// function at a time, with what comes between. Passes for languages and profiles that there are
+/// none of here are left out.
 const EARLY_PASSES: &str = "globaldce,inferattrs,function<eager-inv>(callsite-splitting),\
     cgscc(function-attrs,argpromotion,function(sroa<modify-cfg>)),ipsccp,called-value-propagation,rpo-function-attrs,globalsplit,\
     wholeprogramdevirt,globalopt,function(mem2reg),constmerge,deadargelim,\
     function<eager-inv>(instcombine<no-verify-fixpoint>,aggressive-instcombine),expand-variadics,inliner-wrapper,globalopt,globaldce,\
     cgscc(argpromotion),mergefunc";
 
-/// Of `lto<O2>` what looks at one function at a time and comes last: most of the work, which the parts can share.
+/// Of `lto<O2>` what looks at one function at a time and comes last: most of the work, which the
+/// parts can share.
 fn late_passes(level: &str) -> String {
     format!(
         "function<eager-inv>(instcombine<no-verify-fixpoint>,constraint-elimination,jump-threading,sroa<modify-cfg>,tailcallelim),\

@@ -1,6 +1,7 @@
 //! What the engine uses of LLVM's C API, behind types that free what they own.
 #![allow(unsafe_code, reason = "the C API")]
 
+mod data_sections;
 mod global;
 mod structors;
 
@@ -42,6 +43,16 @@ pub fn initialize(options: &[String]) {
         LLVMInitializeAArch64TargetMC();
         LLVMInitializeAArch64AsmPrinter();
         LLVMInitializeAArch64AsmParser();
+        LLVMInitializeARMTargetInfo();
+        LLVMInitializeARMTarget();
+        LLVMInitializeARMTargetMC();
+        LLVMInitializeARMAsmPrinter();
+        LLVMInitializeARMAsmParser();
+        LLVMInitializeRISCVTargetInfo();
+        LLVMInitializeRISCVTarget();
+        LLVMInitializeRISCVTargetMC();
+        LLVMInitializeRISCVAsmPrinter();
+        LLVMInitializeRISCVAsmParser();
         if !options.is_empty() {
             let args: Vec<CString> = std::iter::once("splitlink-lto").chain(options.iter().map(String::as_str)).map(c_string).collect();
             let args: Vec<*const c_char> = args.iter().map(|arg| arg.as_ptr()).collect();
@@ -65,7 +76,8 @@ fn c_string(text: &str) -> CString {
     CString::new(text.replace('\0', "")).unwrap_or_default()
 }
 
-/// A context: modules of different ones share nothing, so each can be worked on by a thread of its own.
+/// A context: modules of different ones share nothing, so each can be worked on by a thread of its
+/// own.
 #[derive(Debug)]
 pub struct Context {
     raw: LLVMContextRef,
@@ -103,7 +115,8 @@ impl Context {
         Module { raw, context: self }
     }
 
-    /// The module whose bitcode `data` is, called `name`. Its functions are read when they are needed, hence `data` must live on.
+    /// The module whose bitcode `data` is, called `name`. Its functions are read when they are
+    /// needed, hence `data` must live on.
     ///
     /// # Errors
     /// If it is no bitcode, or of an LLVM that this one does not understand.
@@ -117,6 +130,20 @@ impl Context {
             bail!("`{name}` is no bitcode that LLVM {} reads{}", version().0, self.complaint());
         }
         Ok(Module { raw, context: self })
+    }
+
+    /// The module that `text` spells.
+    #[cfg(test)]
+    pub fn parse(&self, text: &str) -> Module<'_> {
+        let (mut raw, mut message) = (ptr::null_mut(), ptr::null_mut());
+        let failed = unsafe {
+            // Text has names for values.
+            LLVMContextSetDiscardValueNames(self.raw, 0);
+            let buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(text.as_ptr().cast(), text.len(), c"text".as_ptr());
+            llvm_sys::ir_reader::LLVMParseIRInContext2(self.raw, buffer, &raw mut raw, &raw mut message)
+        };
+        assert_eq!(failed, 0, "LLVM cannot read:\n{text}");
+        Module { raw, context: self }
     }
 
     /// What LLVM complained about, as the end of a sentence.
@@ -328,7 +355,8 @@ impl Drop for Buffer {
     }
 }
 
-/// What optimisation is tuned to, as rustc has it (`rustc_codegen_ssa::back::write::ModuleConfig`, 1.95).
+/// What optimisation is tuned to, as rustc has it (`rustc_codegen_ssa::back::write::ModuleConfig`,
+/// 1.95).
 #[derive(Debug, Clone, Copy)]
 pub struct Tuning {
     /// Whether loops and straight code are made to work on several values at once.

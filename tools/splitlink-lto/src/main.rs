@@ -1,6 +1,8 @@
-//! The engine of fat LTO: merges bitcode, optimises it as one module and generates code for its parts in parallel.
+//! The engine of fat LTO: merges bitcode, optimises it as one module and generates code for its
+//! parts in parallel.
 //!
-//! A program of its own, so that nothing but fat LTO needs LLVM. It links the LLVM of the Rust toolchain, which wrote the bitcode.
+//! It is a program of its own, so that nothing but fat LTO needs LLVM. It links the LLVM of the
+//! Rust toolchain, which wrote the bitcode.
 
 mod codegen;
 mod llvm;
@@ -14,7 +16,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Optimises bitcode modules as one and generates their code: what `splitlink link-only --lto fat` starts.
+/// Optimises bitcode modules as one and generates their code: what `splitlink link-only --lto fat`
+/// starts.
 #[derive(Debug, Parser)]
 #[command(name = "splitlink-lto", version, max_term_width = 110)]
 struct Options {
@@ -27,7 +30,8 @@ struct Options {
     /// Where to write what was done (JSON)
     #[arg(long, value_name = "JSON")]
     answer: PathBuf,
-    /// How many threads generate code. What comes out is the same for any number. [default: one for each processor]
+    /// How many threads generate code. What comes out is the same for any number. [default: one for
+    /// each processor]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 }

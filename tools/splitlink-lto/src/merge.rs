@@ -1,7 +1,9 @@
-//! Makes one module of many, and reads of each only what is needed: functions that nothing kept leads to are never loaded.
+//! Makes one module of many, and reads of each only what is needed: functions that nothing kept
+//! leads to are never loaded.
 //!
-//! LLVM links what has `linkonce` linkage only where it is referred to. So all but the symbols that are wanted so far is given that
-//! linkage before a module is linked, and a module is linked again when another turns out to want more of it.
+//! LLVM links what has `linkonce` linkage only where it is referred to. So before a module is
+//! linked, everything in it gets that linkage, except the symbols that are wanted so far. A module
+//! is linked again when another turns out to want more of it.
 
 use crate::llvm::{Buffer, Context, Global, Linkage, Module, Visibility};
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -67,12 +69,58 @@ fn assembled(asm: &str) -> impl Iterator<Item = &str> {
     directives.flat_map(|names| names.split(',').map(str::trim))
 }
 
-/// Into so many modules units are merged at first, each by a thread of its own: what LLVM takes to link a module into another grows
-/// with the other.
+/// Into so many modules units are merged at first, each by a thread of its own: what LLVM takes to
+/// link a module into another grows with the other.
 const GROUPS: usize = 8;
 
 /// Which symbols are wanted of which units.
 type Wanted = BTreeMap<usize, BTreeSet<String>>;
+
+/// What is to be merged, round by round: what one round merges refers to more.
+struct Rounds<'n, 'u> {
+    names: &'n Names<'u>,
+    group_of: Vec<usize>,
+    /// The symbols that were ever wanted.
+    asked: HashSet<String>,
+    /// Those of the next round.
+    wanted: Wanted,
+    /// The units that took part so far.
+    merged: BTreeSet<usize>,
+}
+
+impl<'n, 'u> Rounds<'n, 'u> {
+    /// Begins with all of what is not taken on demand only, and with what defines the symbols
+    /// `keep`.
+    fn new(units: &[Unit], names: &'n Names<'u>, keep: &[String]) -> Self {
+        let whole = (0..units.len()).filter(|index| !units[*index].on_demand);
+        let wanted = whole.map(|index| (index, BTreeSet::new())).collect();
+        let mut rounds = Self { names, group_of: grouped(units), asked: HashSet::new(), wanted, merged: BTreeSet::new() };
+        keep.iter().for_each(|name| rounds.ask(name));
+        rounds
+    }
+
+    /// Wants the symbol `name`, if a unit defines it.
+    fn ask(&mut self, name: &str) {
+        if let Some(index) = self.names.definer(name)
+            && self.asked.insert(name.to_owned())
+        {
+            self.wanted.entry(index).or_default().insert(name.to_owned());
+        }
+    }
+
+    /// What each group is to merge in the next round; none if nothing is wanted any more.
+    fn next(&mut self) -> Option<Vec<Wanted>> {
+        if self.wanted.is_empty() {
+            return None;
+        }
+        self.merged.extend(self.wanted.keys());
+        let mut round = vec![Wanted::new(); GROUPS];
+        for (index, names) in std::mem::take(&mut self.wanted) {
+            round[self.group_of[index]].insert(index, names);
+        }
+        Some(round)
+    }
+}
 
 /// Merges what of `units` leads to the symbols `keep`; also says how many units took part.
 ///
@@ -80,32 +128,40 @@ type Wanted = BTreeMap<usize, BTreeSet<String>>;
 /// If a unit is of another LLVM or for another target than the rest, or two define one symbol.
 pub fn merge<'c>(context: &'c Context, units: &[Unit], keep: &[String], threads: usize) -> Result<(Module<'c>, usize)> {
     let symbols = crate::partition::in_parallel(units, threads, Unit::symbols)?;
-    let first = units.first().zip(symbols.first()).context("there is no module to optimise")?;
-    for (unit, of) in units.iter().zip(&symbols) {
-        if machine_of(&of.triple) != machine_of(&first.1.triple) {
+    let target = common_target(units, &symbols)?;
+    let names = Names::new(units, &symbols);
+    let mut rounds = Rounds::new(units, &names, keep);
+    let groups = merge_groups(units, &mut rounds)?;
+    let destination = context.empty_module("lto");
+    destination.set_target(&target.triple, &target.data_layout);
+    for group in &groups {
+        destination.link_bitcode(group.bytes(), "lto")?;
+    }
+    Ok((destination, rounds.merged.len()))
+}
+
+/// The symbols of the first unit, whose target all others have as well.
+fn common_target<'s>(units: &[Unit], symbols: &'s [Symbols]) -> Result<&'s Symbols> {
+    let (first_unit, first) = units.first().zip(symbols.first()).context("there is no module to optimise")?;
+    for (unit, of) in units.iter().zip(symbols) {
+        if machine_of(&of.triple) != machine_of(&first.triple) {
             bail!(
                 "the modules are for different targets: `{}` is for {}, and `{}` for {}\n  help: compile everything that is linked for one target",
-                first.0.name,
-                first.1.triple,
+                first_unit.name,
+                first.triple,
                 unit.name,
                 of.triple
             );
         }
     }
-    let names = Names::new(units, &symbols);
-    let mut wanted: Wanted = (0..units.len()).filter(|index| !units[*index].on_demand).map(|index| (index, BTreeSet::new())).collect();
-    let mut asked: HashSet<String> = HashSet::new();
-    for name in keep {
-        if let Some(index) = names.definer(name)
-            && asked.insert(name.clone())
-        {
-            wanted.entry(index).or_default().insert(name.clone());
-        }
-    }
-    let group_of = grouped(units);
-    let mut merged: BTreeSet<usize> = BTreeSet::new();
-    let groups: Vec<Buffer> = std::thread::scope(|scope| -> Result<Vec<Buffer>> {
-        let names = &names;
+    Ok(first)
+}
+
+/// Merges the units into [`GROUPS`] modules, each by a thread of its own, until nothing more is
+/// wanted.
+fn merge_groups(units: &[Unit], rounds: &mut Rounds<'_, '_>) -> Result<Vec<Buffer>> {
+    let names = rounds.names;
+    std::thread::scope(|scope| {
         let groups: Vec<_> = (0..GROUPS)
             .map(|_| {
                 let (ask, asked) = mpsc::channel();
@@ -114,37 +170,21 @@ pub fn merge<'c>(context: &'c Context, units: &[Unit], keep: &[String], threads:
                 (ask, answered, group)
             })
             .collect();
-        while !wanted.is_empty() {
-            merged.extend(wanted.keys());
-            let mut rounds: Vec<Wanted> = vec![Wanted::new(); GROUPS];
-            for (index, names) in std::mem::take(&mut wanted) {
-                rounds[group_of[index]].insert(index, names);
-            }
+        while let Some(round) = rounds.next() {
             // A thread that has ended has failed, and says so when it is joined.
-            let busy: Vec<_> = groups.iter().zip(rounds).filter(|(_, round)| !round.is_empty()).collect();
+            let busy: Vec<_> = groups.iter().zip(round).filter(|(_, round)| !round.is_empty()).collect();
             let answers: Vec<_> = busy.into_iter().map(|((ask, answered, _), round)| (ask.send(round).ok(), answered)).collect();
             for (_, answered) in answers {
-                for name in answered.recv().into_iter().flatten() {
-                    if let Some(index) = names.definer(&name)
-                        && asked.insert(name.clone())
-                    {
-                        wanted.entry(index).or_default().insert(name);
-                    }
-                }
+                answered.recv().into_iter().flatten().for_each(|name| rounds.ask(&name));
             }
         }
         let groups: Vec<_> = groups.into_iter().map(|(_, _, group)| group).collect();
         groups.into_iter().map(|group| group.join().map_err(|_| anyhow!("a thread has panicked"))?).collect()
-    })?;
-    let destination = context.empty_module("lto");
-    destination.set_target(&first.1.triple, &first.1.data_layout);
-    for group in &groups {
-        destination.link_bitcode(group.bytes(), "lto")?;
-    }
-    Ok((destination, merged.len()))
+    })
 }
 
-/// What of a target's triple must agree: not the vendor, which is `pc` for clang where it is `unknown` for rustc.
+/// What of a target's triple must agree: not the vendor, which is `pc` for clang where it is
+/// `unknown` for rustc.
 fn machine_of(triple: &str) -> (&str, Option<&str>) {
     let (architecture, rest) = triple.split_once('-').unwrap_or((triple, ""));
     (architecture, rest.split_once('-').map(|(_, system)| system))
@@ -162,7 +202,8 @@ fn grouped(units: &[Unit]) -> Vec<usize> {
     groups.collect()
 }
 
-/// Merges what is `asked` for of units, round by round; `answer`s what is referred to and not there. The result is bitcode.
+/// Merges what is `asked` for of units, round by round; `answer`s what is referred to and not
+/// there. The result is bitcode.
 fn merge_group(units: &[Unit], names: &Names<'_>, asked: &mpsc::Receiver<Wanted>, answer: &mpsc::Sender<Vec<String>>) -> Result<Buffer> {
     let context = Context::new();
     let destination = context.empty_module("lto");
@@ -198,7 +239,8 @@ fn prepare(source: &Module<'_>, index: usize, names: &Names<'_>, wanted: &BTreeS
             _ => {}
         }
         if global.is_local() {
-            // A copy for each time that the module is linked; constants without an address of their own may have several.
+            // A copy for each time that the module is linked; constants without an address of their
+            // own may have several.
             if global.is_anonymous_constant() {
                 continue;
             }

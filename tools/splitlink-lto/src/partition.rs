@@ -15,6 +15,9 @@ const INSTRUCTIONS: usize = 60_000;
 /// More parts than this cost more, in reading the module again, than they bring.
 const MOST_PARTS: usize = 16;
 
+/// As the module flag "Code Model" counts it.
+const MEDIUM_CODE_MODEL: u64 = 3;
+
 /// A module, and which part of it each of its symbols is in.
 #[derive(Debug)]
 pub struct Parts {
@@ -23,7 +26,8 @@ pub struct Parts {
     of: HashMap<String, usize>,
 }
 
-/// Divides `module`, which is not needed any more then: its memory had better be free before code is generated.
+/// Divides `module`, which is not needed any more then: its memory had better be free before code
+/// is generated.
 pub fn divide(module: &Module<'_>) -> Parts {
     for function in module.functions().filter(|f| !f.is_declaration() && !f.has_section()) {
         // A section for each, as rustc has it, so that the linker can leave out what nothing needs.
@@ -52,7 +56,8 @@ pub fn generate(parts: &Parts, machine: &Machine, late: &Late, threads: usize) -
     })
 }
 
-/// How many parts a module of so many instructions has: where there are many, as many as most machines' processors can share evenly.
+/// How many parts a module of so many instructions has: where there are many, as many as most
+/// machines' processors can share evenly.
 fn parts_for(instructions: usize) -> usize {
     match instructions / INSTRUCTIONS {
         parts @ 0..4 => parts.max(1),
@@ -67,13 +72,18 @@ fn finish(part: &Module<'_>, machine: &Machine, late: &Late) -> Result<Buffer> {
         part.run_passes(&late.passes, &target, late.tuning)?;
     }
     part.use_init_array();
+    // In the larger code models LLVM tells by size which sections are for what is far away.
+    if machine.code_model.is_none_or(|model| model < MEDIUM_CODE_MODEL) {
+        part.use_data_sections(machine.position_independent);
+    }
     part.emit(&target)
 }
 
 /// Makes symbols that are local to the module visible to all of its parts, and to nobody else.
 fn show_to_other_parts(module: &Module<'_>) {
     for global in module.globals().filter(|g| !g.is_declaration() && g.is_local()) {
-        // Rust's own names are unique; others, such as those of static functions in C, may be anybody's.
+        // Rust's own names are unique; others, such as those of static functions in C, may be
+        // anybody's.
         let name = if global.name().is_empty() { "anonymous" } else { global.name() };
         if !(name.starts_with("_R") || name.starts_with("_ZN")) {
             global.set_name(&format!("{name}.llvm.0"));
@@ -83,7 +93,8 @@ fn show_to_other_parts(module: &Module<'_>) {
     }
 }
 
-/// Deals the functions out to `count` parts of about equal size. All that is no function, or belongs to something else, is in the first.
+/// Deals the functions out to `count` parts of about equal size. All that is no function, or
+/// belongs to something else, is in the first.
 fn assign(module: &Module<'_>, count: usize) -> HashMap<String, usize> {
     let mut parts: HashMap<String, usize> = HashMap::new();
     let mut comdats: HashMap<usize, usize> = HashMap::new();
@@ -176,4 +187,32 @@ pub fn in_parallel<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(
     });
     let results = results.into_inner().map_err(|_| anyhow!("a thread has panicked"))?;
     results.into_iter().map(|result| result.unwrap_or_else(|| Err(anyhow!("a thread has panicked")))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two names of one function are in the first part, and no definitions in the others.
+    #[test]
+    fn aliases_are_in_one_part() {
+        let context = Context::new();
+        let module = context.parse(
+            "@number = global i32 7\n@other = alias i32, ptr @number\n@second = alias i32 (i32), ptr @first\n\
+             define i32 @first(i32 %x) {\n %y = add i32 %x, 1\n ret i32 %y\n}\n\
+             define i32 @caller(i32 %x) {\n %y = call i32 @second(i32 %x)\n %z = load i32, ptr @other\n %s = add i32 %y, %z\n ret i32 %s\n}\n",
+        );
+        let bitcode = module.to_bitcode();
+        let parts: HashMap<String, usize> =
+            ["number", "other", "first", "second"].map(|name| (name.to_owned(), 0)).into_iter().chain([("caller".to_owned(), 1)]).collect();
+        for (number, expected) in [(0, &["first", "number", "other", "second"][..]), (1, &["caller"])] {
+            let context = Context::new();
+            let part = extract(&context, bitcode.bytes(), number, &parts).unwrap();
+            let mut defined: Vec<_> =
+                part.globals().filter(|global| !global.is_declaration()).map(|global| global.name().to_owned()).collect();
+            defined.sort();
+            assert_eq!(defined, expected, "part {number}");
+            context.check().unwrap();
+        }
+    }
 }

@@ -1,58 +1,39 @@
-//! splitlink splits the build of a linked Rust crate into a *no-link* action, which needs only the metadata of
-//! its dependencies, and a *link-only* action, which needs neither rustc nor any source.
+//! splitlink splits the build of a linked Rust crate into two actions: *no-link*, which needs only
+//! the metadata of its dependencies, and *link-only*, which needs neither rustc nor any source.
 //!
-//! Phases run one way, a module each:
+//! The phases run one way, each in a module of its own:
 //!
 //! | phase | module | reads | writes |
 //! |---|---|---|---|
-//! | metadata | [`metadata`] | sources, metadata of the dependencies | the crate's `.rmeta` |
-//! | codegen | [`codegen`] | the same, and the published `.rmeta` | the crate's rlib |
-//! | no-link | [`no_link`] | the same | link plan, modules |
-//! | link-only | [`link_only`] | plan, modules, rlibs and dylibs | the linked artifact |
+//! | metadata | `compile::metadata` | sources, metadata of the dependencies | the crate's `.rmeta` |
+//! | codegen | `compile::codegen` | the same, and the published `.rmeta` | the crate's rlib |
+//! | no-link | `no_link` | sources, metadata of the dependencies | link plan, modules |
+//! | link-only | `link_only` | plan, modules, rlibs and dylibs | the linked artifact |
 //!
-//! In link-only, [`offered`] says in which forms each crate is there, [`formats`] decides, [`link_line`], [`symbols`] and
-//! [`metadata_formats`] do what follows from it, and [`report`] and [`dylib_manifest`] write it down.
+//! Between no-link and link-only stands the [`plan`]. `no_link::capture` records rustc's own linker
+//! call, and `no_link::classify` says what each argument of it is.
 //!
-//! Between no-link and link-only stands the [`plan`], which [`capture`] (rustc's own linker call) and
-//! [`classify`] (what each argument of it is) make.
+//! In link-only, [`formats`] decides in which form each crate is linked, and [`lto`] optimises what
+//! is linked as a whole.
 //!
-//! The compiling phases also run in a persistent [`worker`], which serves metadata and codegen from one rustc process. It is the only
-//! module that knows of a build system, and that only the protocol.
+//! The compiling phases also run in a persistent [`worker`], which serves metadata and codegen from
+//! one rustc process. `shared` does the same for a build system that has no workers. Only these two
+//! know of a build system: `worker` of Bazel's protocol, `shared` of which calls belong to one
+//! build.
+//!
+//! Imports run down this list only: `cli`; `no_link`; `compile`, `link_only`, `run`; `shared`, `lto`;
+//! `worker`, `formats`, `interface`; `rustc`, `files`, `plan`.
 
-pub mod action;
-pub mod archive;
-pub mod bundled;
-pub mod capture;
-pub mod classify;
 pub mod cli;
-pub mod codegen;
-pub mod command;
-pub mod crate_listing;
-pub mod crates;
-pub mod diagnostics;
-pub mod dylib_manifest;
-pub mod dylib_of;
-pub mod explain;
+mod compile;
+pub mod files;
 pub mod formats;
-mod link_dylibs;
-pub mod link_line;
-mod link_lto;
-pub mod link_only;
+pub mod interface;
+mod link_only;
 pub mod lto;
-pub mod metadata;
-pub mod metadata_formats;
-pub mod no_link;
-pub mod offered;
+mod no_link;
 pub mod plan;
-pub mod processors;
-pub mod report;
-pub mod response_file;
-pub mod rlib;
-pub mod run_path;
-pub mod rustc_args;
-pub mod scratch;
-pub mod shared;
-pub mod stand_in;
-pub mod std_manifest;
-pub mod symbols;
+mod run;
+pub mod rustc;
+mod shared;
 pub mod worker;

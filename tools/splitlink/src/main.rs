@@ -1,4 +1,4 @@
-//! The `splitlink` command: see `splitlink --help`, and the library for how it works.
+//! The `splitlink` command. `splitlink --help` says what it does, the library how it works.
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use std::ptr;
 /// A function, variable or alias of a module.
 #[derive(Debug, Clone, Copy)]
 pub struct Global<'m> {
-    raw: LLVMValueRef,
+    pub(super) raw: LLVMValueRef,
     module: PhantomData<&'m ()>,
 }
 
@@ -82,7 +82,7 @@ impl<'m> Global<'m> {
         unsafe { LLVMSetSection(self.raw, c_string(section).as_ptr()) };
     }
 
-    /// Takes it out of its module. Nothing may refer to it, and nobody use it any more.
+    /// Takes a variable out of its module. Nothing may refer to it, and nobody use it any more.
     pub fn delete(self) {
         unsafe { LLVMDeleteGlobal(self.raw) };
     }
@@ -108,11 +108,10 @@ impl<'m> Global<'m> {
             };
             LLVMSetVisibility(declaration, visibility);
             LLVMReplaceAllUsesWith(self.raw, declaration);
-            // Unnamed and unreferred to, it is not linked.
-            if LLVMIsAGlobalAlias(self.raw).is_null() && LLVMIsAGlobalIFunc(self.raw).is_null() {
+            // Unnamed and unreferred to, it is not linked. The C interface deletes no alias:
+            // LLVMDeleteGlobal is for variables.
+            if LLVMIsAGlobalIFunc(self.raw).is_null() {
                 LLVMSetLinkage(self.raw, Linkage::LLVMInternalLinkage);
-            } else if LLVMIsAGlobalIFunc(self.raw).is_null() {
-                LLVMDeleteGlobal(self.raw);
             } else {
                 LLVMEraseGlobalIFunc(self.raw);
             }
@@ -134,7 +133,8 @@ impl<'m> Global<'m> {
         count
     }
 
-    /// Which of several sections of one name that the linker keeps one of it is in: its name; none if in none.
+    /// Which of several sections of one name that the linker keeps one of it is in: its name; none
+    /// if in none.
     pub fn comdat(&self) -> Option<usize> {
         let comdat = unsafe { llvm_sys::comdat::LLVMGetComdat(self.raw) };
         (!comdat.is_null()).then_some(comdat as usize)

@@ -5,14 +5,16 @@ use llvm_sys::comdat::{LLVMGetComdat, LLVMSetComdat};
 use llvm_sys::core::*;
 use llvm_sys::{LLVMLinkage, prelude::LLVMValueRef};
 
-/// The priority of those that name none (`llvm::Constructor`; LLVM's language reference, `llvm.global_ctors`).
+/// The priority of those that name none (`llvm::Constructor`; LLVM's language reference,
+/// `llvm.global_ctors`).
 const DEFAULT_PRIORITY: u64 = 65535;
 
 impl Module<'_> {
-    /// Puts what runs at start and end into sections `.init_array` and `.fini_array`, one entry a variable.
+    /// Puts what runs at start and end into sections `.init_array` and `.fini_array`, one entry a
+    /// variable.
     ///
-    /// By itself LLVM's C interface generates `.ctors`, which linkers of today leave unread: `TargetOptions::UseInitArray` is off, and no
-    /// function of that interface turns it on.
+    /// By itself LLVM's C interface generates `.ctors`, which linkers of today leave unread:
+    /// `TargetOptions::UseInitArray` is off, and no function of that interface turns it on.
     pub fn use_init_array(&self) {
         for (list, section) in [(c"llvm.global_ctors", ".init_array"), (c"llvm.global_dtors", ".fini_array")] {
             let all = unsafe { LLVMGetNamedGlobal(self.raw, list.as_ptr()) };

@@ -4,7 +4,8 @@ use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSection};
 use std::ops::Range;
 
-/// The section in which rustc keeps a module's bitcode beside its machine code (`rustc_codegen_llvm::back::write::embed_bitcode`, 1.95).
+/// The section in which rustc keeps a module's bitcode beside its machine code
+/// (`rustc_codegen_llvm::back::write::embed_bitcode`, 1.95).
 pub const SECTION: &str = ".llvmbc";
 
 const MAGIC: &[u8] = b"BC\xc0\xde";
@@ -28,8 +29,9 @@ pub fn range(bytes: &[u8]) -> Option<Range<usize>> {
 
 /// What wrote the bitcode `bytes`, in its own words: `LLVM22.1.2-rust-1.95.0-stable`.
 ///
-/// It is the one string of the identification block, with which every module begins (`llvm::BitcodeWriter`'s
-/// `writeIdentificationBlock`, LLVM 22). The abbreviation for it is defined in the block, so nothing else need be understood.
+/// It is the one string of the identification block, with which every module begins
+/// (`llvm::BitcodeWriter`'s `writeIdentificationBlock`, LLVM 22). The abbreviation for it is
+/// defined in the block, so nothing else need be understood.
 ///
 /// # Errors
 /// If it does not begin so.
@@ -37,14 +39,16 @@ pub fn producer(bytes: &[u8]) -> Result<String> {
     let mut bits = Bits { bytes, at: MAGIC.len() * 8 };
     (|| {
         const IDENTIFICATION_BLOCK: u64 = 13;
-        // Enter a block: abbreviation 1 in 2 bits, the block's number, the width of its abbreviations, its length.
+        // Enter a block: abbreviation 1 in 2 bits, the block's number, the width of its
+        // abbreviations, its length.
         if bits.fixed(2)? != 1 || bits.variable(8)? != IDENTIFICATION_BLOCK {
             return None;
         }
-        let width = u32::try_from(bits.variable(4)?).ok()?;
+        let width = u32::try_from(bits.variable(4)?).ok().filter(|width| *width <= 32)?;
         bits.align();
         bits.fixed(32)?;
-        // Define an abbreviation: abbreviation 2, the number of operands: the record's code, "array", its elements.
+        // Define an abbreviation: abbreviation 2, the number of operands: the record's code,
+        // "array", its elements.
         if bits.fixed(width)? != 2 || bits.variable(5)? != 3 {
             return None;
         }
@@ -54,11 +58,13 @@ pub fn producer(bytes: &[u8]) -> Result<String> {
         const FIXED: u64 = 1;
         const CHAR6: u64 = 4;
         let element = match (bits.fixed(1)?, bits.fixed(3)?) {
-            (0, FIXED) => Some(u32::try_from(bits.variable(5)?).ok()?),
+            // LLVM's have 1 to 32 bits; of no bits there would be any number of characters.
+            (0, FIXED) => Some(u32::try_from(bits.variable(5)?).ok().filter(|width| (1..=32).contains(width))?),
             (0, CHAR6) => None,
             _ => return None,
         };
-        // The record: by that abbreviation, the block's first, or with each element on its own where it does not fit.
+        // The record: by that abbreviation, the block's first, or with each element on its own
+        // where it does not fit.
         let is_abbreviated = match bits.fixed(width)? {
             4 => true,
             3 if bits.variable(6)? == 1 => false,
@@ -88,19 +94,23 @@ pub fn major(bytes: &[u8]) -> Result<(u32, String)> {
     }
 }
 
-/// A character of LLVM's 6-bit alphabet.
+/// LLVM's 6-bit alphabet.
+pub(super) const CHAR6: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._";
+
+/// A character of that alphabet.
 fn char6(value: u64) -> Option<char> {
-    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._".get(usize::try_from(value).ok()?).map(|byte| char::from(*byte))
+    CHAR6.get(usize::try_from(value).ok()?).map(|byte| char::from(*byte))
 }
 
 /// A stream of bits, the lowest of each byte first.
-struct Bits<'b> {
-    bytes: &'b [u8],
-    at: usize,
+pub(super) struct Bits<'b> {
+    pub(super) bytes: &'b [u8],
+    /// How many were read.
+    pub(super) at: usize,
 }
 
 impl Bits<'_> {
-    fn fixed(&mut self, width: u32) -> Option<u64> {
+    pub(super) fn fixed(&mut self, width: u32) -> Option<u64> {
         let mut value = 0;
         for bit in 0..width {
             let byte = self.bytes.get(self.at / 8)?;
@@ -111,7 +121,7 @@ impl Bits<'_> {
     }
 
     /// A number in chunks of `width` bits, of which the highest says whether another follows.
-    fn variable(&mut self, width: u32) -> Option<u64> {
+    pub(super) fn variable(&mut self, width: u32) -> Option<u64> {
         let (mut value, mut shift) = (0, 0);
         loop {
             let chunk = self.fixed(width)?;
@@ -124,7 +134,7 @@ impl Bits<'_> {
         }
     }
 
-    fn align(&mut self) {
+    pub(super) fn align(&mut self) {
         self.at = self.at.next_multiple_of(32);
     }
 }
@@ -164,5 +174,9 @@ mod tests {
         for end in [4, 8, 20, 30] {
             assert!(producer(&bytes[..end]).unwrap_err().to_string().contains("truncated"), "{end}");
         }
+        // Characters of no bits, of which there is no end.
+        let mut without_bits = bytes.to_vec();
+        without_bits[15] &= 0b0000_0111;
+        assert!(producer(&without_bits).unwrap_err().to_string().contains("truncated"));
     }
 }

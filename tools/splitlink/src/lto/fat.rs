@@ -1,8 +1,8 @@
 //! Fat LTO: a program of its own, which links the toolchain's LLVM, makes one module of all.
 
 use super::request::{self, Answer, Bitcode, ENGINE, Options, Request};
-use crate::command::{self, ChildFailed};
-use crate::scratch;
+use crate::files::scratch;
+use crate::rustc::command::{self, ChildFailed};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::fs;
@@ -14,7 +14,8 @@ use std::process::Command;
 pub struct Engine<'a> {
     /// The program.
     pub program: &'a Path,
-    /// The toolchain's folder, which has LLVM in `lib`; none if the program finds it by itself.
+    /// The toolchain's folder, which has LLVM in `lib`, or, as Debian's, in the folder of the
+    /// machine's libraries there; none if the program finds it by itself.
     pub sysroot: Option<&'a Path>,
 }
 
@@ -41,9 +42,14 @@ impl Engine<'_> {
             return Err(ChildFailed::from_status(status).into());
         }
         let answer: Answer = request::read(&answered)?;
-        let paths: Vec<PathBuf> = (0..answer.objects).map(|number| objects.join(format!("{number}.o"))).collect();
-        if let Some(missing) = paths.iter().find(|path| !path.is_file()) {
-            bail!("`{ENGINE}` did not make `{}`\n  help: use `splitlink` and `{ENGINE}` of one release", missing.display());
+        // One after the other: how many there should be is only what the answer says.
+        let mut paths = Vec::new();
+        for number in 0..answer.objects {
+            let path = objects.join(format!("{number}.o"));
+            if !path.is_file() {
+                bail!("`{ENGINE}` did not make `{}`\n  help: use `splitlink` and `{ENGINE}` of one release", path.display());
+            }
+            paths.push(path);
         }
         Ok((paths, answer))
     }
@@ -51,7 +57,10 @@ impl Engine<'_> {
     fn library_path(&self) -> Result<Option<OsString>> {
         let Some(sysroot) = self.sysroot else { return Ok(None) };
         let given = std::env::var_os("LD_LIBRARY_PATH");
-        let paths = std::iter::once(sysroot.join("lib")).chain(given.iter().flat_map(std::env::split_paths));
+        let lib = sysroot.join("lib");
+        let of_machine = lib.join(format!("{}-linux-gnu", std::env::consts::ARCH));
+        let own = std::iter::once(lib).chain(of_machine.is_dir().then_some(of_machine));
+        let paths = own.chain(given.iter().flat_map(std::env::split_paths));
         std::env::join_paths(paths).map(Some).context("the toolchain's path has a `:` in it")
     }
 }

@@ -1,34 +1,13 @@
-//! Which artifacts share one run of LTO: those whose crates are linked in the same way, and that keep symbols of the same level.
+//! Which artifacts share one run of LTO: those whose crates are linked in the same way, and that
+//! keep symbols of the same level.
 //!
-//! rustc runs LTO once for all crate types, with the weakest threshold among them (`rustc_codegen_ssa::back::symbol_export::
-//! crates_export_threshold`, 1.95): a dylib beside a cdylib stops the cdylib's Rust symbols from becoming local, and where std is
-//! inside one and outside the other no single run serves both.
+//! rustc runs LTO once for all crate types, with the weakest threshold among them
+//! (`rustc_codegen_ssa::back::symbol_export::crates_export_threshold`, 1.95). A dylib beside a
+//! cdylib then keeps the cdylib's Rust symbols from becoming local. Where std is inside one and
+//! outside the other, no single run serves both.
 
 use crate::formats::Linkage;
-
-/// How far symbols must reach to be kept (`rustc_codegen_ssa::back::symbol_export::crate_export_threshold`, 1.95).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Threshold {
-    /// Only symbols with C names (`#[no_mangle]`), for users in any language.
-    C,
-    /// Rust's own as well, for other Rust crates.
-    Rust,
-}
-
-impl Threshold {
-    /// That of a crate type, as rustc spells it.
-    pub fn of(crate_type: &str) -> Self {
-        if crate_type == "dylib" { Self::Rust } else { Self::C }
-    }
-
-    /// For people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::C => "C",
-            Self::Rust => "Rust",
-        }
-    }
-}
+use crate::plan::crate_type::{CrateType, Threshold};
 
 /// What makes artifacts share a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +22,8 @@ pub struct Key<'a> {
 
 impl<'a> Key<'a> {
     /// The key of a crate type under formats.
-    pub fn new(crate_type: &str, formats: impl Iterator<Item = (&'a str, Linkage)>) -> Self {
-        let mut key = Self { crates: Vec::new(), outside: Vec::new(), threshold: Threshold::of(crate_type) };
+    pub fn new(crate_type: CrateType, formats: impl Iterator<Item = (&'a str, Linkage)>) -> Self {
+        let mut key = Self { crates: Vec::new(), outside: Vec::new(), threshold: crate_type.threshold() };
         for (id, linkage) in formats {
             match linkage {
                 Linkage::Static => key.crates.push(id),
@@ -89,7 +68,8 @@ mod tests {
             ("dylib", &inside),
             ("cdylib", &outside),
         ];
-        let keys: Vec<_> = table.iter().map(|(crate_type, formats)| Key::new(crate_type, formats.iter().copied())).collect();
+        let keys: Vec<_> =
+            table.iter().map(|(crate_type, formats)| Key::new(crate_type.parse().unwrap(), formats.iter().copied())).collect();
         assert_eq!(grouped(&keys), [vec![0, 2, 3], vec![1], vec![4], vec![5]]);
     }
 }

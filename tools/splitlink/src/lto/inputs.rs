@@ -1,14 +1,17 @@
 //! What takes part in LTO, and what stays machine code.
 //!
-//! The crate's own modules and allocator shim, each statically linked crate, the standard library's crates included, whose bitcode is
-//! in a section beside their machine code, and objects of other languages that are bitcode. What stays: `compiler_builtins`, whose
-//! functions code generation calls after LTO, `#![no_builtins]` crates, which rustc writes as machine code for that reason, and
-//! objects that have no bitcode.
+//! These take part: the crate's own modules and allocator shim; each statically linked crate; the
+//! standard library's crates, whose bitcode is in a section beside their machine code; and objects
+//! of other languages that are bitcode.
+//!
+//! These stay machine code: `compiler_builtins`, whose functions code generation calls after LTO;
+//! `#![no_builtins]` crates, which rustc writes as machine code for that reason; and objects that
+//! have no bitcode.
 
 use super::request::Bitcode;
-use super::{bitcode, members};
-use crate::archive::{Archive, Builder};
-use crate::rlib;
+use super::{Remainder, bitcode, members};
+use crate::files::archive::{Archive, Builder};
+use crate::files::rlib;
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSymbol};
 use std::collections::{BTreeSet, HashMap};
@@ -22,8 +25,10 @@ pub struct Inputs {
     pub modules: Vec<Bitcode>,
     /// The symbols that machine code refers to.
     pub needed: BTreeSet<String>,
-    /// See [`super::Optimised::natives`].
-    pub natives: HashMap<PathBuf, Option<PathBuf>>,
+    /// Which of the modules are allocator shims.
+    pub allocator_shims: BTreeSet<String>,
+    /// See [`super::Optimised::remainders`].
+    pub remainders: HashMap<PathBuf, Remainder>,
     /// The crate's own modules. Those of a staticlib have names of their own, and may be the same.
     own: Vec<Vec<u8>>,
     own_names: BTreeSet<String>,
@@ -45,21 +50,21 @@ impl Inputs {
                     self.own.push(bytes);
                     self.own_names.insert(name.to_owned());
                 }
-                self.natives.insert(path.to_owned(), None);
+                self.remainders.insert(path.to_owned(), Remainder::Nothing);
             }
             None => self.add_native(&bytes),
         }
         Ok(())
     }
 
-    /// Adds the archive or object `path`, of which messages say `name`. `whole` says that all of it is linked, needed or not, as an object
-    /// always is.
-    /// What in it has no bitcode goes into an archive in `dir`.
+    /// Adds the archive or object `path`, of which messages say `name`. `whole` says that all of it
+    /// is linked, needed or not, as an object always is. What in it has no bitcode goes into an
+    /// archive in `dir`.
     ///
     /// # Errors
     /// If it cannot be read, or holds bitcode that does not say which LLVM wrote it.
     pub fn add_archive(&mut self, name: &str, path: &Path, whole: bool, dir: &Path) -> Result<()> {
-        if self.natives.contains_key(path) {
+        if self.remainders.contains_key(path) {
             return Ok(());
         }
         let archive = members(path)?;
@@ -81,7 +86,7 @@ impl Inputs {
             }
         }
         if any_bitcode {
-            self.natives.insert(path.to_owned(), native_archive(&archive, &native, path, dir)?);
+            self.remainders.insert(path.to_owned(), remainder(&archive, &native, path, dir)?);
         }
         Ok(())
     }
@@ -98,8 +103,8 @@ impl Inputs {
         Ok(())
     }
 
-    /// Checks that the LLVM of the Rust toolchain, which wrote the crate's own modules, can read all others: LLVM reads what an older one
-    /// wrote, not what a newer one did.
+    /// Checks that the LLVM of the Rust toolchain, which wrote the crate's own modules, can read
+    /// all others: LLVM reads what an older one wrote, not what a newer one did.
     ///
     /// # Errors
     /// If it cannot read one.
@@ -135,14 +140,15 @@ impl Inputs {
     }
 }
 
-/// The members of `archive` that begin at `offsets`, as an archive in `dir`; none if there are none.
-fn native_archive(archive: &Archive, offsets: &BTreeSet<usize>, path: &Path, dir: &Path) -> Result<Option<PathBuf>> {
+/// The members of `archive`, which is the file `path`, that begin at `offsets`, as an archive in
+/// `dir`.
+fn remainder(archive: &Archive, offsets: &BTreeSet<usize>, path: &Path, dir: &Path) -> Result<Remainder> {
     if offsets.is_empty() {
-        return Ok(None);
+        return Ok(Remainder::Nothing);
     }
     let name = path.file_name().and_then(|name| name.to_str()).context("a library's file name is no text")?;
     // One linked as an object has to stay one.
-    let name = if name.ends_with(".o") { format!("{name}.a") } else { name.to_owned() };
+    let name = if archive.is_object() || name.ends_with(".o") { format!("{name}.a") } else { name.to_owned() };
     let mut to = dir.join(&name);
     for number in 1.. {
         if !to.exists() {
@@ -153,7 +159,7 @@ fn native_archive(archive: &Archive, offsets: &BTreeSet<usize>, path: &Path, dir
     let mut builder = Builder::default();
     builder.add_members(archive, |member| offsets.contains(&member.offset));
     builder.write(&to)?;
-    Ok(Some(to))
+    Ok(Remainder::Archive(to))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
-//! The symbols that LTO keeps: what something outside the optimised modules needs. All others become local.
+//! The symbols that LTO keeps: what something outside the optimised modules needs. All others
+//! become local.
 //!
-//! rustc keeps those at or below the crate type's threshold in every crate, needed or not, and `#[used]` ones
-//! (`rustc_codegen_ssa::back::lto::exported_symbols_for_lto`, 1.95). It lists them for the linker in `symbols.o` and the version
-//! script, and these lists are taken here. We know more than rustc does at that time, namely the machine code that is linked with it,
-//! and keep what that refers to and no more.
+//! rustc keeps those at or below the crate type's threshold in every crate, needed or not, and
+//! `#[used]` ones (`rustc_codegen_ssa::back::lto::exported_symbols_for_lto`, 1.95). It lists them
+//! for the linker in `symbols.o` and the version script, and these lists are taken here. Here the
+//! machine code that is linked with them is known as well, so only what that refers to is kept.
 
+use crate::plan::linker_flavor::linker_args;
 use anyhow::{Context, Result};
 use object::{Object, ObjectSymbol};
 use std::collections::BTreeSet;
@@ -22,17 +24,19 @@ pub fn of_symbols_object(path: &Path) -> Result<BTreeSet<String>> {
     Ok(names.filter(|name| !name.is_empty()).collect())
 }
 
-/// The symbols that the version script `script` of rustc's exports (`rustc_codegen_ssa::back::linker::GccLinker::export_symbols`, 1.95).
+/// The symbols that the version script `script` of rustc's exports
+/// (`rustc_codegen_ssa::back::linker::GccLinker::export_symbols`, 1.95).
 pub fn of_version_script(script: &str) -> BTreeSet<String> {
     let names = script.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix(';'));
     names.map(|name| name.trim_matches('"')).filter(|name| *name != "*").map(str::to_owned).collect()
 }
 
-/// The symbols that the linker's own arguments name: entry points, those that must be there, and those that it exports or exchanges.
+/// The symbols that the linker's own arguments name: entry points, those that must be there, and
+/// those that it exports or exchanges.
 pub fn of_arguments<'a>(args: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
     let mut kept = BTreeSet::new();
     let mut value_of: Option<&str> = None;
-    for arg in args.flat_map(|arg| arg.strip_prefix("-Wl,").map_or_else(|| vec![arg], |rest| rest.split(',').collect())) {
+    for arg in args.flat_map(linker_args) {
         if value_of.take().is_some() {
             kept.insert(arg.to_owned());
             continue;

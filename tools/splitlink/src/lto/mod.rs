@@ -1,21 +1,23 @@
-//! LTO in link-only: where the final set of crates is known, once for each group of crate types whose formats agree.
-//! `docs/lto.md` tells it as a whole.
+//! LTO in link-only, where the final set of crates is known, once for each group of crate types
+//! whose formats agree. `docs/lto.md` tells it as a whole.
 //!
-//! [`group`] says which of the artifacts share a run, [`inputs`] gathers the bitcode that takes part and what stays machine code,
-//! [`kept`] the symbols that something outside needs. [`thin`] or [`fat`] make objects of that, and the link goes on with these, by
-//! whatever linker the plan names.
+//! [`group`] says which artifacts share a run. [`inputs`] gathers the bitcode that takes part and
+//! what stays machine code, [`kept`] the symbols that something outside needs. [`thin`] or [`fat`]
+//! make objects of that. The link goes on with these objects, by whatever linker the plan names.
 
+pub mod allocator_shim;
 pub mod bitcode;
-pub mod cache;
-pub mod fat;
-pub mod group;
-pub mod inputs;
-pub mod kept;
+pub(crate) mod cache;
+pub(crate) mod fat;
+pub(crate) mod group;
+pub(crate) mod inputs;
+pub(crate) mod kept;
 pub mod request;
-pub mod thin;
+pub(crate) mod thin;
 
-use crate::archive::Archive;
+use crate::files::archive::Archive;
 use crate::plan::Item;
+use crate::plan::linker_flavor::linker_args;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,18 +49,17 @@ impl Lto {
 pub struct Optimised {
     /// The objects, in order.
     pub objects: Vec<PathBuf>,
-    /// Archives and objects that had bitcode, each with an archive of what in it has none; none where nothing is left.
-    pub natives: HashMap<PathBuf, Option<PathBuf>>,
+    /// Archives and objects that had bitcode, each with what in it has none.
+    pub remainders: HashMap<PathBuf, Remainder>,
 }
 
-impl Optimised {
-    /// What is linked of `path`; none if all of it took part.
-    pub fn native<'a>(&'a self, path: &'a Path) -> Option<&'a Path> {
-        match self.natives.get(path) {
-            Some(native) => native.as_deref(),
-            None => Some(path),
-        }
-    }
+/// What of an archive or object did not take part in LTO.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remainder {
+    /// Nothing.
+    Nothing,
+    /// Machine code, which is in this archive.
+    Archive(PathBuf),
 }
 
 /// An archive, or an object as if it were one.
@@ -68,5 +69,6 @@ pub(crate) fn members(path: &Path) -> anyhow::Result<Arc<Archive>> {
 
 /// Whether `item` tells a linker how to do LTO, which it is not asked to do here.
 pub fn is_for_linkers_own(item: &Item) -> bool {
-    matches!(item, Item::TargetFlag { arg } if { let arg = arg.trim_start_matches("-Wl,"); arg.starts_with("-plugin-opt=") || arg.starts_with("--plugin-opt=") })
+    let is_option = |arg: &str| arg.starts_with("-plugin-opt=") || arg.starts_with("--plugin-opt=");
+    matches!(item, Item::TargetFlag { arg } if linker_args(arg).next().is_some_and(is_option))
 }

@@ -1,4 +1,5 @@
-//! What link-only asks of the engine of fat LTO, a program of its own, and what that answers: JSON files.
+//! What link-only asks of the engine of fat LTO, a program of its own, and what the engine answers:
+//! JSON files.
 
 pub use crate::plan::LtoOptions as Options;
 use anyhow::{Context, Result, bail};
@@ -39,7 +40,8 @@ pub struct Bitcode {
     pub offset: usize,
     /// Its length in bytes.
     pub length: usize,
-    /// Whether it takes part only when another needs one of its symbols, as a member of an archive does.
+    /// Whether it takes part only when another needs one of its symbols, as a member of an archive
+    /// does.
     pub on_demand: bool,
 }
 
@@ -49,15 +51,29 @@ impl Bitcode {
     /// # Errors
     /// If the file cannot be read or is too short.
     pub fn read(&self) -> Result<Vec<u8>> {
+        let cannot = || format!("cannot read `{}`", self.file.display());
+        let file = File::open(&self.file).with_context(cannot)?;
+        let size = file.metadata().with_context(cannot)?.len();
+        // Before so much memory is asked for.
+        let end = (self.offset as u64).checked_add(self.length as u64);
+        if end.is_none_or(|end| end > size) {
+            bail!(
+                "`{}` should be {} bytes from byte {} of `{}`, which has {size}\n  help: did the file change while it was linked? link again",
+                self.name,
+                self.length,
+                self.offset,
+                self.file.display()
+            );
+        }
         let mut bytes = vec![0; self.length];
-        let file = File::open(&self.file).with_context(|| format!("cannot read `{}`", self.file.display()))?;
         file.read_exact_at(&mut bytes, self.offset as u64)
             .with_context(|| format!("cannot read `{}` from `{}`", self.name, self.file.display()))?;
         Ok(bytes)
     }
 }
 
-/// What the engine made. Objects are named in order `0.o`, `1.o`, ... in the folder that it was given.
+/// What the engine made. Objects are named in order `0.o`, `1.o`, ... in the folder that it was
+/// given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
@@ -77,13 +93,41 @@ pub struct Answer {
 /// If there is none, or one of another version.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let value: serde_json::Value = serde_json::from_slice(&text).with_context(|| format!("`{}` is not JSON", path.display()))?;
+    parse(&text).with_context(|| format!("cannot use `{}`", path.display()))
+}
+
+/// Takes the text of a request or an answer apart.
+///
+/// # Errors
+/// If it is none, or one of another version.
+pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
+    let value: serde_json::Value = serde_json::from_slice(text).context("it is not JSON")?;
     if value["version"].as_u64() != Some(VERSION.into()) {
         bail!(
-            "`{}` is of version {}, and this program reads version {VERSION}\n  help: use `splitlink` and `{ENGINE}` of one release",
-            path.display(),
+            "it is of version {}, and this program reads version {VERSION}\n  help: use `splitlink` and `{ENGINE}` of one release",
             value["version"]
         );
     }
-    serde_json::from_value(value).with_context(|| format!("`{}` does not have the form that its version promises", path.display()))
+    serde_json::from_value(value).context("it does not have the form that its version promises")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_there_is_read() {
+        let dir = std::env::temp_dir().join(format!("splitlink-request-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let file = dir.join("module.o");
+        fs::write(&file, "0123456789").unwrap();
+        let read = |offset, length| Bitcode { name: "module".into(), file: file.clone(), offset, length, on_demand: false }.read();
+        assert_eq!(read(2, 8).unwrap(), b"23456789");
+        assert_eq!(read(10, 0).unwrap(), b"");
+        for (offset, length) in [(2, 9), (11, 0), (0, usize::MAX), (usize::MAX, usize::MAX), (usize::MAX, 2)] {
+            let message = read(offset, length).unwrap_err().to_string();
+            assert!(message.contains("module.o`, which has 10") && message.contains("help: "), "{offset} {length}: {message}");
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
 }

@@ -1,15 +1,19 @@
-//! Thin LTO: the toolchain's own `rust-lld` optimises each module with what the others' summaries say, in parallel and from a cache.
+//! Thin LTO by the toolchain's own `rust-lld`: it optimises each module with what the others'
+//! summaries say, in parallel and from a cache.
 //!
-//! It is only asked for the objects. LLVM's C interface has no thin LTO, and this linker and the bitcode are the same LLVM.
+//! `rust-lld` is only asked for the objects. LLVM's C interface has no thin LTO, and `rust-lld` is
+//! of the same LLVM as the bitcode.
 
+use super::allocator_shim;
 use super::cache::{Cache, Key};
 use super::request::{Bitcode, Options};
-use crate::command::{self, ChildFailed};
-use crate::scratch;
-use anyhow::{Context, Result, bail};
+use crate::files::scratch;
+use crate::rustc::command::{self, ChildFailed};
+use crate::rustc::response_file::escaped as quoted;
+use anyhow::{Context, Result};
 use object::{Object, ObjectSection, SectionFlags};
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,24 +21,38 @@ use std::process::Command;
 
 /// What rust-lld would link; files that it makes on the way begin with that name.
 const LINKED: &str = "linked";
+/// The object of all modules without a summary.
+const WITHOUT_SUMMARY: &str = "linked.lto.o";
+/// What the linker says to LLVM of each module's symbols.
+const RESOLUTION: &str = "linked.resolution.txt";
+/// The modules, as files.
+const MODULES: &str = "modules";
+/// The list of those that are needed.
+const NEEDED: &str = "list";
+/// The version script.
+const KEPT: &str = "kept";
+const ARGUMENTS: &str = "arguments";
 
 /// A run.
 #[derive(Debug)]
 pub struct Run<'a> {
     /// The modules, in the order of the link line.
     pub modules: &'a [Bitcode],
+    /// Which of them are allocator shims.
+    pub allocator_shims: &'a BTreeSet<String>,
     /// The symbols that something outside the modules needs.
     pub keep: &'a [String],
     /// How to optimise.
     pub options: &'a Options,
-    /// Whether the result may be loaded anywhere and its exported symbols be exchanged for others: for libraries.
+    /// Whether the result may be loaded anywhere and its exported symbols be exchanged for others:
+    /// for libraries.
     pub shared: bool,
     /// Whether code may lie anywhere in memory.
     pub position_independent: bool,
-    /// The folder of the toolchain's own programs.
-    pub bin: &'a Path,
+    /// The lld that does it, of the LLVM that wrote the bitcode.
+    pub linker: &'a Path,
     /// Where what was made of each module is kept for later links.
-    pub cache: Option<Cache<'a>>,
+    pub cache: Option<&'a Cache<'a>>,
 }
 
 impl Run<'_> {
@@ -43,62 +61,56 @@ impl Run<'_> {
     /// # Errors
     /// rust-lld's own; that it is missing.
     pub fn objects(&self, dir: &Path) -> Result<Vec<PathBuf>> {
-        let linker = self.bin.join("rust-lld");
-        if !linker.is_file() {
-            bail!(
-                "the toolchain has no linker for thin LTO: `{}` does not exist\n  help: `rust-lld` comes with Rust's own toolchains; is it among the action's inputs?",
-                linker.display()
-            );
-        }
-        let modules = dir.join("modules");
-        fs::create_dir_all(&modules).with_context(|| scratch::cannot_write(&modules))?;
-        let files = self.files(&modules)?;
-        let file = dir.join("arguments");
-        let options = self.options(dir)?;
-        fs::write(&file, format!("{options}{}", self.inputs(&files))).with_context(|| scratch::cannot_write(&file))?;
+        // It works in `dir`, and all names that it is told are relative to it: they are in what it
+        // writes, which must be the same anywhere.
+        let linker = std::path::absolute(self.linker).with_context(|| format!("cannot find `{}`", self.linker.display()))?;
+        let files = self.files(dir)?;
+        let options = self.options()?;
+        self.write_arguments(&options, &files, dir)?;
         let run = |more: &[String]| -> Result<()> {
-            let output = Command::new(&linker).args(["-flavor", "gnu"]).arg(format!("@{}", file.display())).args(more).output();
-            let output = output.with_context(|| command::cannot_start("the toolchain's linker", &linker.to_string_lossy()))?;
+            let output = Command::new(&linker).current_dir(dir).args(["-flavor", "gnu", &format!("@{ARGUMENTS}")]).args(more).output();
+            let output = output.with_context(|| command::cannot_start("the linker for thin LTO", &linker.to_string_lossy()))?;
             if output.status.success() {
                 return Ok(());
             }
             eprint!("{}", String::from_utf8_lossy(&output.stderr));
-            eprintln!("error: thin LTO failed ({}); the message of `rust-lld` is above", output.status);
+            eprintln!("error: thin LTO failed ({}); the message of `{}` is above", output.status, self.linker.display());
             Err(ChildFailed::from_status(output.status).into())
         };
         let prelink = "--save-temps=prelink".to_owned();
         // Told to compile single modules, it links nothing.
         let only = |file: &str| format!("--thinlto-single-module={file}");
-        // What has no summary is optimised as one, and comes first; then what was made of each module that is needed.
-        let mut objects = vec![dir.join(format!("{LINKED}.lto.o"))];
-        if let Some(cache) = &self.cache {
+        // What has no summary is optimised as one, and comes first.
+        let mut objects = vec![dir.join(WITHOUT_SUMMARY)];
+        if let Some(cache) = self.cache {
             let version = Command::new(&linker).args(["-flavor", "gnu", "--version"]).output();
-            let version = version.with_context(|| command::cannot_start("the toolchain's linker", &linker.to_string_lossy()))?;
-            let list = dir.join("list");
-            // What has no summary is compiled now, for the second run is left out where nothing is missing.
-            let index_only = format!("--thinlto-index-only={}", list.display());
-            run(&[index_only, "--thinlto-emit-imports-files".to_owned(), format!("--lto-obj-path={}", objects[0].display())])?;
-            let needed = fs::read_to_string(&list).with_context(|| format!("cannot read `{}`", list.display()))?;
-            let keys = Keys { common: [&version.stdout, options.as_bytes()], digests: RefCell::default() };
+            let version = version.with_context(|| command::cannot_start("the linker for thin LTO", &linker.to_string_lossy()))?;
+            // What has no summary is compiled now, for the second run is left out where nothing is
+            // missing.
+            let index_only = ["--thinlto-emit-imports-files", "--save-temps=resolution"].map(str::to_owned).into_iter();
+            let named = [format!("--thinlto-index-only={NEEDED}"), format!("--lto-obj-path={WITHOUT_SUMMARY}")];
+            run(&index_only.chain(named).collect::<Vec<_>>())?;
+            let keys = Keys::new(dir, &files, [vec![version.stdout], options.counted].concat())?;
+            let needed = read(&dir.join(NEEDED))?;
+            let needed: HashSet<&str> = needed.lines().collect();
             let mut missing = Vec::new();
-            for module in needed.lines().map(Path::new) {
-                let (key, object) = (keys.of(module)?, made_of(module));
+            // Not in rust-lld's order, but in that of the link line, as without a cache.
+            for module in files.iter().filter(|file| needed.contains(file.as_str())) {
+                let (key, object) = (keys.of(module)?, dir.join(made_of(module)));
                 if !cache.get(key, &object)? {
-                    missing.push((key, module, object.clone()));
+                    missing.push((module, key, object.clone()));
                 }
                 objects.push(object);
             }
             if !missing.is_empty() {
-                let modules = missing.iter().map(|(_, module, _)| only(&module.to_string_lossy()));
+                let modules = missing.iter().map(|(module, ..)| only(module));
                 run(&std::iter::once(prelink).chain(modules).collect::<Vec<_>>())?;
             }
-            for (key, _, object) in missing {
-                cache.put(key, &object)?;
-            }
-            cache.prune();
+            let made: Vec<_> = missing.into_iter().map(|(_, key, object)| (key, object)).filter(|(_, object)| object.exists()).collect();
+            cache.put(&made);
         } else {
             run(&[prelink, only(".bc")])?;
-            objects.extend(files.iter().map(|file| made_of(file)));
+            objects.extend(files.iter().map(|file| dir.join(made_of(file))));
         }
         // Where all have a summary that object may be there, and is one of nothing.
         if !has_contents(&objects[0]) {
@@ -107,103 +119,180 @@ impl Run<'_> {
         Ok(objects.into_iter().filter(|path| fs::metadata(path).is_ok_and(|object| object.len() > 0)).collect())
     }
 
-    /// The modules, each as a file of its own, in `dir`. The names are those that the cache knows them by.
-    fn files(&self, dir: &Path) -> Result<Vec<PathBuf>> {
+    /// The modules, each as a file of its own in `dir`. The names are those that the cache knows
+    /// them by.
+    fn files(&self, dir: &Path) -> Result<Vec<String>> {
+        let modules = dir.join(MODULES);
+        fs::create_dir_all(&modules).with_context(|| scratch::cannot_write(&modules))?;
         let mut files = Vec::with_capacity(self.modules.len());
         let mut taken = HashSet::new();
         for module in self.modules {
-            let mut name: String = module.name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+            let mut name = file_name(&module.name);
             while !taken.insert(name.clone()) {
                 name.push('_');
             }
-            let path = dir.join(name + ".bc");
-            fs::write(&path, module.read()?).with_context(|| scratch::cannot_write(&path))?;
-            files.push(path);
+            let path = modules.join(format!("{name}.bc"));
+            let bitcode = module.read()?;
+            let bitcode = if self.allocator_shims.contains(&module.name) { allocator_shim::anonymous(bitcode) } else { bitcode };
+            fs::write(&path, bitcode).with_context(|| scratch::cannot_write(&path))?;
+            files.push(format!("{MODULES}/{name}.bc"));
         }
         Ok(files)
     }
 
-    /// What it is told apart from the modules.
-    fn options(&self, dir: &Path) -> Result<String> {
-        let mut args = format!("-o\n{}\n", quoted(&dir.join(LINKED).to_string_lossy()));
+    /// What it is told of how to generate code.
+    fn options(&self) -> Result<CodeOptions> {
+        let kind = match (self.shared, self.position_independent) {
+            (true, _) => "-shared",
+            (false, true) => "-pie",
+            (false, false) => "-no-pie",
+        };
+        let level = match self.options.opt_level.as_str() {
+            level @ ("0" | "1" | "3") => level,
+            _ => "2",
+        };
+        let mut args = vec![kind.to_owned(), format!("--lto-O{level}")];
+        let mut counted: Vec<Vec<u8>> = args.iter().map(|arg| arg.clone().into_bytes()).collect();
+        for arg in &self.options.llvm_args {
+            counted.push(arg.clone().into_bytes());
+            let arg = match file_in(arg) {
+                // What is in the file counts, and it is named from another folder.
+                Some(file) => {
+                    counted.push(fs::read(file).with_context(|| format!("cannot read `{file}`, which `{arg}` names"))?);
+                    let path = std::path::absolute(file).with_context(|| format!("cannot find `{file}`"))?;
+                    format!("{}{}", &arg[..arg.len() - file.len()], path.display())
+                }
+                None => arg.clone(),
+            };
+            args.extend(["-mllvm".to_owned(), arg]);
+        }
+        Ok(CodeOptions { args, counted })
+    }
+
+    /// Writes all that it is told each time, [`ARGUMENTS`].
+    fn write_arguments(&self, options: &CodeOptions, files: &[String], dir: &Path) -> Result<()> {
+        let mut args = String::new();
         let mut add = |arg: &str| writeln!(args, "{}", quoted(arg)).expect("a string takes it");
-        add("--thinlto-jobs=all");
+        ["-o", LINKED, "--thinlto-jobs=all"].into_iter().for_each(&mut add);
+        options.args.iter().for_each(|arg| add(arg));
         if self.shared {
-            let script = dir.join("kept");
+            let script = dir.join(KEPT);
             let names: String = self.keep.iter().map(|name| format!("    \"{name}\";\n")).collect();
             let globals = if names.is_empty() { String::new() } else { format!("  global:\n{names}") };
             fs::write(&script, format!("{{\n{globals}  local:\n    *;\n}};\n")).with_context(|| scratch::cannot_write(&script))?;
-            add("-shared");
             add("--undefined-version");
-            add(&format!("--version-script={}", script.display()));
+            add(&format!("--version-script={KEPT}"));
         } else {
             add("--unresolved-symbols=ignore-all");
-            add(if self.position_independent { "-pie" } else { "-no-pie" });
         }
         // Pulls what is kept out of archives, and keeps it through the optimisation.
         for name in self.keep {
             add(&format!("--undefined={name}"));
         }
-        add(&format!(
-            "--lto-O{}",
-            match self.options.opt_level.as_str() {
-                level @ ("0" | "1" | "3") => level,
-                _ => "2",
-            }
-        ));
-        for arg in &self.options.llvm_args {
-            add("-mllvm");
-            add(arg);
-        }
-        Ok(args)
-    }
-
-    /// The modules, as it is told them.
-    fn inputs(&self, files: &[PathBuf]) -> String {
-        let mut args = String::new();
         let mut on_demand = false;
         for (module, file) in self.modules.iter().zip(files) {
             if module.on_demand != on_demand {
                 on_demand = module.on_demand;
-                args.push_str(if on_demand { "--start-lib\n" } else { "--end-lib\n" });
+                add(if on_demand { "--start-lib" } else { "--end-lib" });
             }
-            writeln!(args, "{}", quoted(&file.to_string_lossy())).expect("a string takes it");
+            add(file);
         }
-        args
+        let file = dir.join(ARGUMENTS);
+        fs::write(&file, args).with_context(|| scratch::cannot_write(&file))
     }
+}
+
+/// How rust-lld is told to generate code.
+struct CodeOptions {
+    args: Vec<String>,
+    /// What of that counts in the cache: no path, but what is in the files.
+    counted: Vec<Vec<u8>>,
+}
+
+/// The longest name of a module's file, in bytes: file systems have 255, and rust-lld adds to it.
+const LONGEST_NAME: usize = 150;
+
+/// A name for the file of the module `name`. Of a long one the end, which tells modules of a crate
+/// from one another, and a digest.
+fn file_name(name: &str) -> String {
+    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    if plain.len() <= LONGEST_NAME {
+        return plain;
+    }
+    let mut digest = Key::new();
+    digest.add(name.as_bytes());
+    let digest = format!("{:032x}-", digest.digest());
+    digest.clone() + &plain[plain.len() + digest.len() - LONGEST_NAME..]
+}
+
+/// The file that the argument `arg` of LLVM's names, if it does so.
+fn file_in(arg: &str) -> Option<&str> {
+    let file = arg.split_once('=').map_or(arg, |(_, value)| value);
+    // A word alone is rather the name of a function or a pass.
+    (file.contains(['/', '.']) && Path::new(file).is_file()).then_some(file)
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
 /// The keys of modules in the cache.
 struct Keys<'a> {
-    common: [&'a [u8]; 2],
-    digests: RefCell<HashMap<PathBuf, u128>>,
+    dir: &'a Path,
+    /// What is the same for all.
+    common: Vec<Vec<u8>>,
+    /// For each module, what the linker said of its symbols.
+    resolutions: HashMap<String, String>,
+    /// Of those that were asked for.
+    digests: RefCell<HashMap<String, u128>>,
 }
 
-impl Keys<'_> {
-    /// What LLVM makes of `module` follows from it, from the index of what it may assume about others, and from the modules that it
-    /// imports functions from: what distributed thin LTO goes by.
-    fn of(&self, module: &Path) -> Result<u128> {
-        let name = module.to_string_lossy();
-        let read = |path: String| fs::read(&path).with_context(|| format!("cannot read `{path}`"));
+impl<'a> Keys<'a> {
+    fn new(dir: &'a Path, files: &[String], common: Vec<Vec<u8>>) -> Result<Self> {
+        let text = read(&dir.join(RESOLUTION))?;
+        let names: HashSet<&str> = files.iter().map(String::as_str).collect();
+        let mut resolutions: HashMap<String, String> = HashMap::new();
+        let mut module = "";
+        // The name of each module, and a line for each of its symbols.
+        for line in text.lines() {
+            if names.contains(line) {
+                module = line;
+            }
+            let resolution = resolutions.entry(module.to_owned()).or_default();
+            resolution.push_str(line);
+            resolution.push('\n');
+        }
+        Ok(Self { dir, common, resolutions, digests: RefCell::default() })
+    }
+
+    /// What LLVM makes of `module` follows from it, from the index of what it may assume about
+    /// others, from the modules that it imports functions from, and from where the linker has found
+    /// the symbols of all these. Distributed thin LTO goes by the same but the last, and takes no
+    /// symbol for near that the index does not list.
+    fn of(&self, module: &str) -> Result<u128> {
         let mut key = Key::new();
-        for part in self.common {
+        for part in &self.common {
             key.add(part);
         }
-        key.add(&read(format!("{name}.thinlto.bc"))?);
-        let imports = read(format!("{name}.imports"))?;
-        for module in std::iter::once(&*name).chain(String::from_utf8_lossy(&imports).lines()) {
-            key.add(&self.digest(Path::new(module))?.to_le_bytes());
+        let index = self.dir.join(format!("{module}.thinlto.bc"));
+        key.add(&fs::read(&index).with_context(|| format!("cannot read `{}`", index.display()))?);
+        let imports = read(&self.dir.join(format!("{module}.imports")))?;
+        for module in std::iter::once(module).chain(imports.lines()) {
+            key.add(&self.digest(module)?.to_le_bytes());
         }
         Ok(key.digest())
     }
 
-    fn digest(&self, module: &Path) -> Result<u128> {
+    /// Of a module, and of what the linker said of its symbols.
+    fn digest(&self, module: &str) -> Result<u128> {
         if let Some(digest) = self.digests.borrow().get(module) {
             return Ok(*digest);
         }
-        let bytes = fs::read(module).with_context(|| format!("cannot read `{}`", module.display()))?;
+        let path = self.dir.join(module);
         let mut key = Key::new();
-        key.add(&bytes);
+        key.add(&fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?);
+        let resolution = self.resolutions.get(module);
+        key.add(resolution.with_context(|| format!("`{RESOLUTION}` of rust-lld does not list `{module}`"))?.as_bytes());
         let digest = key.digest();
         self.digests.borrow_mut().insert(module.to_owned(), digest);
         Ok(digest)
@@ -211,8 +300,9 @@ impl Keys<'_> {
 }
 
 /// What rust-lld calls the object that it made of the module `file`.
-fn made_of(file: &Path) -> PathBuf {
-    file.with_file_name(format!("{LINKED}.lto.{}.o", file.file_stem().unwrap_or_default().to_string_lossy()))
+fn made_of(file: &str) -> String {
+    let path = Path::new(file);
+    format!("{MODULES}/{LINKED}.lto.{}.o", path.file_stem().unwrap_or_default().to_string_lossy())
 }
 
 /// Whether the object `path` is there and has anything that a program would take.
@@ -224,12 +314,16 @@ fn has_contents(path: &Path) -> bool {
     object::File::parse(&*bytes).is_ok_and(|object| object.sections().any(|section| is_taken(&section)))
 }
 
-fn quoted(arg: &str) -> String {
-    arg.chars().fold(String::new(), |mut text, c| {
-        if matches!(c, '\\' | ' ' | '"' | '\'') {
-            text.push('\\');
-        }
-        text.push(c);
-        text
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files() {
+        assert_eq!(file_name("a-1(a.b-cgu.0.rcgu.o)"), "a-1_a.b-cgu.0.rcgu.o_");
+        let long = |end: &str| file_name(&format!("{}({}-cgu.{end}.rcgu.o)", "x".repeat(120), "x".repeat(130)));
+        assert!(long("0").len() == LONGEST_NAME && long("0").ends_with("-cgu.0.rcgu.o_"), "{}", long("0"));
+        assert_ne!(long("0"), long("1"));
+        assert_ne!(file_name(&format!("{}é", "x".repeat(200))), file_name(&format!("{}ü", "x".repeat(200))));
+    }
 }

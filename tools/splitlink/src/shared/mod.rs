@@ -1,21 +1,26 @@
-//! One rustc run for the two calls by which a build system compiles a library, its metadata and its code, where it knows no workers.
+//! One rustc run for the two calls by which a build system that knows no workers compiles a
+//! library: its metadata and its code.
 //!
-//! Each call is a `splitlink rustc` of its own. The first one of a build starts a server, which starts rustc for whichever of a library's two
-//! calls comes first. Metadata is handed out when rustc has written it; rustc then stands still until the code is wanted, as in a
+//! Each call is a `splitlink rustc` of its own. The first one of a build starts a server. The
+//! server starts rustc for whichever of a library's two calls comes first. Metadata is handed out
+//! when rustc has written it. rustc is then suspended until the code is wanted, as in a
 //! [`worker`](crate::worker), whose processes and limits these are.
 //!
 //! ```text
-//! build system ─► splitlink rustc ([`client`]) ── socket ──► server ([`server`]) ─► splitlink (attached) ─► rustc
+//! build system ─► splitlink rustc ([`client`]) ── socket ──► server ([`server`])
+//!                                                              └─► splitlink (attached) ─► rustc
 //! ```
 //!
-//! Two calls belong together if they are of one build and say the same to rustc. A build runs each action once, on inputs that it has
-//! determined before, so nothing else needs to be compared. Whatever goes wrong with the server, a call runs rustc by itself.
+//! Two calls belong together if they are of one build and say the same to rustc. A build runs each
+//! action once, on inputs that it has determined before, so nothing else needs to be compared.
+//! Whatever goes wrong with the server, a call runs rustc by itself.
 
-pub mod client;
-pub mod server;
+pub(crate) mod client;
+pub(crate) mod server;
+mod socket;
 
-use crate::command::ChildFailed;
-use crate::rustc_args::RustcArgs;
+use crate::rustc::args::RustcArgs;
+use crate::rustc::command::ChildFailed;
 use crate::worker::suspended::Limits;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -26,12 +31,16 @@ use std::path::{Path, PathBuf};
 /// The argument by which a process learns that it is the server.
 pub const NAME: &str = "shared";
 
+/// What a hollow rlib is called before it is in its place.
+pub(crate) const HOLLOW: &str = "hollow.rlib";
+
 /// How calls share.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Compile a library once for both calls of a build that want it, which are those in which this environment variable, or their parent process's, has one value.
-    /// A server does it, which ends when no call has come for --max-idle. Calls on several machines share nothing, nor do any without
-    /// --stable. [default: each call runs rustc]
+    /// Compile a library once for both calls of a build that want it, which are those in which this
+    /// environment variable, or their parent process's, has one value. A server does it, which ends
+    /// when no call has come for --max-idle. Calls on several machines share nothing, nor do any
+    /// without --stable. [default: each call runs rustc]
     #[arg(long = "share-within", value_name = "VARIABLE")]
     pub within: Option<String>,
     /// How much may stand still.
@@ -47,7 +56,8 @@ impl Options {
     }
 }
 
-/// A variable of the process that has started this one: a wrapper around rustc may hand on but a part of its environment, as the one of Buck2's prelude does.
+/// A variable of the parent process. A wrapper around rustc may hand on a part of its environment
+/// only, as the one of Buck2's prelude does.
 fn of_parent(name: &str) -> Option<String> {
     let parent = rustix::process::getppid()?;
     let environment = fs::read(format!("/proc/{}/environ", parent.as_raw_nonzero())).ok()?;
@@ -55,10 +65,10 @@ fn of_parent(name: &str) -> Option<String> {
     environment.split(|&byte| byte == 0).find_map(of_name).and_then(|value| String::from_utf8(value).ok())
 }
 
-/// What a call wants of a library.
+/// A call: what it wants of a library.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Request {
-    /// Which build the call is of, and what it says to rustc but for its outputs.
+pub struct Call {
+    /// The call's build, and what it says to rustc other than its outputs.
     identity: Vec<String>,
     /// Whether the code is wanted, and not the metadata.
     code: bool,
@@ -78,8 +88,9 @@ pub struct Reply {
     messages: String,
 }
 
-impl Request {
-    /// The request for `output` by a call `program` with `args` in the build `build`; none if the environment is no text.
+impl Call {
+    /// The call for `output`, by way of `program` with `args` in the build `build`; none if the
+    /// environment is not valid text.
     pub fn new(build: &str, program: &str, args: &RustcArgs, code: bool, output: &Path) -> Option<Self> {
         let mut identity = identity(args.clone());
         identity.extend([program.to_owned(), build.to_owned()]);
@@ -108,7 +119,8 @@ impl Reply {
     }
 }
 
-/// What both calls for a library say alike: they differ in outputs, in order, and in the folders through which they reach one dependency.
+/// What both calls for a library say alike: they differ in outputs, in order, and in the folders
+/// through which they reach one dependency.
 fn identity(mut args: RustcArgs) -> Vec<String> {
     for name in ["emit", "out-dir"] {
         args.remove(name, |_| true);

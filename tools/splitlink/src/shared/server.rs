@@ -1,62 +1,71 @@
 //! The server: one for all calls of a user in a working folder, for as long as there are any.
 
-use super::{Reply, Request};
-use crate::action::Action;
-use crate::processors::Processors;
-use crate::scratch;
-use crate::stand_in::HOLLOW;
+use super::socket::ServerSocket;
+use super::{Call, HOLLOW, Reply};
+use crate::files::scratch::{self, Scratch};
+use crate::rustc::processors::Processors;
+use crate::worker::action::Action;
 use crate::worker::channel::{self, Resume, Start};
-use crate::worker::job::{Ending, Job, Outcome, Progress};
+use crate::worker::job::{Ending, Job, Left, Outcome, Progress};
 use crate::worker::lock;
-use crate::worker::place::Place;
+use crate::worker::place::{self, Place};
 use crate::worker::suspended::{self, Entry, Limits, Suspended};
 use anyhow::{Context, Result};
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::Shutdown;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Serves calls on the abstract socket `name` as long as `limits`, in JSON, say.
+/// How many calls may be open at a time; one more runs rustc by itself. A build has one for each
+/// action that it runs at a time.
+const MOST_CALLS: usize = 256;
+
+/// How long a call may take to say what it wants.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves calls on the socket `name` in the folder `folder` as long as `limits`, in JSON, say.
 ///
 /// # Errors
-/// If there is no such socket. That another server has it is none.
-pub fn serve(name: &str, limits: &str) -> Result<()> {
+/// If there can be no such socket. It is no error if another server has it.
+pub fn serve(folder: &Path, name: &str, limits: &str) -> Result<()> {
     let limits: Limits = serde_json::from_str(limits).context("the server is told no limits")?;
-    let address = SocketAddr::from_abstract_name(name).context("the server has no name")?;
-    let listener = match UnixListener::bind_addr(&address) {
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => return Ok(()),
-        listener => listener.context("cannot listen to calls")?,
-    };
-    let server = Arc::new(Server::new(&limits)?);
-    let idle = Arc::clone(&server);
+    let Some(listening) = ServerSocket::in_folder(folder, name)?.listen()? else { return Ok(()) };
+    let listening = Arc::new(listening);
+    let patience = PATIENCE.min(limits.max_idle()).max(Duration::from_secs(1));
+    let server = Arc::new(CallServer::new(&limits)?);
+    let (idle, listened) = (Arc::clone(&server), Arc::clone(&listening));
     std::thread::spawn(move || {
         // A build has ended, or was interrupted.
         while idle.idle_for() < limits.max_idle() {
             std::thread::sleep(Duration::from_secs(1));
         }
+        listened.remove();
         idle.end();
         std::process::exit(0);
     });
     loop {
-        let (stream, _) = listener.accept().context("cannot listen to calls")?;
-        server.serving.fetch_add(1, Ordering::SeqCst);
+        let stream = listening.accept().context("cannot listen to calls")?;
+        if server.serving.fetch_add(1, Ordering::SeqCst) >= MOST_CALLS {
+            server.serving.fetch_sub(1, Ordering::SeqCst);
+            continue;
+        }
         let server = Arc::clone(&server);
         std::thread::spawn(move || {
-            let _ = server.answer(&stream);
+            if server.answer(&stream, patience).unwrap_or(false) {
+                *lock(&server.last) = Instant::now();
+            }
             // A call that got no answer shall not wait for one.
             let _ = stream.shutdown(Shutdown::Both);
-            *lock(&server.last) = Instant::now();
             server.serving.fetch_sub(1, Ordering::SeqCst);
         });
     }
 }
 
-struct Server {
+struct CallServer {
     program: String,
     place: Mutex<Option<Place>>,
     calls: Mutex<HashMap<Vec<String>, Arc<Compilation>>>,
@@ -69,24 +78,24 @@ struct Server {
 
 /// A library that a call has asked for.
 struct Compilation {
-    /// By what the process that stands still for it is known.
+    /// The name of the process that is suspended for it.
     name: String,
     metadata: Mutex<Option<Metadata>>,
     changed: Condvar,
-    /// How many calls have had what they want.
+    /// How many calls have been answered.
     served: AtomicUsize,
 }
 
 #[derive(Clone)]
 enum Metadata {
-    /// It is in the file, and rustc has said this on the way.
+    /// It is in the file; the text is what rustc said up to there.
     Written(PathBuf, String),
     Failed(Reply),
-    /// There is none, and why is not known: the call finds that out.
+    /// There is none, for an unknown reason: the call finds it out by itself.
     None,
 }
 
-/// Who has asked.
+/// The caller.
 #[derive(Default)]
 struct Client {
     /// Whether it has ended before it was answered.
@@ -95,7 +104,7 @@ struct Client {
     ending: Option<Ending>,
 }
 
-impl Server {
+impl CallServer {
     fn new(limits: &Limits) -> Result<Self> {
         Ok(Self {
             program: std::env::current_exe().context("cannot find the splitlink program itself")?.to_string_lossy().into_owned(),
@@ -113,7 +122,7 @@ impl Server {
         if self.serving.load(Ordering::SeqCst) == 0 { lock(&self.last).elapsed() } else { Duration::ZERO }
     }
 
-    /// Leaves nothing.
+    /// Ends what is suspended and removes what it worked in.
     fn end(&self) {
         let jobs = lock(&self.suspended).take_all();
         for job in jobs {
@@ -122,14 +131,17 @@ impl Server {
         drop(lock(&self.place).take());
     }
 
-    fn answer(&self, stream: &UnixStream) -> Result<()> {
-        let mut reader = BufReader::new(stream.try_clone()?);
-        let Some(request) = channel::receive::<Request>(&mut reader)? else { return Ok(()) };
+    /// Does what a call asks for, and says whether it asked for anything within `patience`.
+    fn answer(&self, stream: &UnixStream, patience: Duration) -> Result<bool> {
+        let mut reader = BufReader::new(Impatient { stream: stream.try_clone()?, until: Some(Instant::now() + patience) });
+        let Ok(Some(request)) = channel::receive::<Call>(&mut reader) else { return Ok(false) };
+        reader.get_mut().until = None;
+        stream.set_read_timeout(None)?;
         let (compilation, first) = self.find(&request.identity);
         let client = Arc::<Mutex<Client>>::default();
         let watched = Arc::clone(&client);
         std::thread::spawn(move || {
-            // Nothing follows but the end, which comes early if the build system has ended the call.
+            // Only the end follows. It comes early if the build system has ended the call.
             let _ = reader.read_until(b'\n', &mut Vec::new());
             lock(&watched).leave();
         });
@@ -145,7 +157,8 @@ impl Server {
                 let reply = if request.code {
                     self.code(&compilation, &request, &client, messages)?
                 } else {
-                    publish_copy(hollow, &request.cwd.join(&request.output))?;
+                    let output = request.cwd.join(&request.output);
+                    scratch::publish_copy(&Scratch::beside(&output)?, hollow, &output)?;
                     Some(Reply { code: 0, messages })
                 };
                 self.forget_after_both(&compilation, &request, hollow);
@@ -157,7 +170,7 @@ impl Server {
         if let Some(reply) = reply {
             channel::send(&reply, stream)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The compilation that a call belongs to, and whether that is the first call for it.
@@ -173,7 +186,7 @@ impl Server {
     }
 
     /// Starts rustc, and waits until it has written the metadata.
-    fn compile(&self, compilation: &Compilation, request: &Request, client: &Mutex<Client>) -> Result<Metadata> {
+    fn compile(&self, compilation: &Compilation, request: &Call, client: &Mutex<Client>) -> Result<Metadata> {
         let scratch = self.folder(request)?.join(&compilation.name);
         let hollow = scratch.with_extension("hollow");
         let action = Action { options: Vec::new(), env: request.env.clone(), command: request.command.clone() };
@@ -181,9 +194,11 @@ impl Server {
             options: ["rustc", "--stable"].map(str::to_owned).to_vec(),
             scratch: Some(scratch.clone()),
             sandboxed: false,
+            incremental: None,
             mark: Some(format!("splitlink: rustc stands still ({} {})", std::process::id(), compilation.name)),
         };
-        let mut job = Job::start(&action, &self.program, &request.cwd, &start, scratch.clone(), self.processors.share()?)?;
+        let left = Left::Folder(scratch.clone());
+        let mut job = Job::start(&action, &self.program, &request.cwd, &start, left, self.processors.share()?)?;
         lock(client).runs(&job)?;
         let Progress::Suspended(process) = job.wait() else {
             let outcome = job.finish();
@@ -201,7 +216,7 @@ impl Server {
     }
 
     /// Has rustc go on, and waits for its end; none if the call has to do it by itself.
-    fn code(&self, compilation: &Compilation, request: &Request, client: &Mutex<Client>, messages: String) -> Result<Option<Reply>> {
+    fn code(&self, compilation: &Compilation, request: &Call, client: &Mutex<Client>, messages: String) -> Result<Option<Reply>> {
         let output = request.cwd.join(&request.output);
         let entry = lock(&self.suspended).take(&compilation.name);
         let Some(Entry { mut job, .. }) = entry else { return Ok(None) };
@@ -215,7 +230,7 @@ impl Server {
     }
 
     /// Forgets a library that nobody will ask for any more.
-    fn forget_after_both(&self, compilation: &Compilation, request: &Request, hollow: &Path) {
+    fn forget_after_both(&self, compilation: &Compilation, request: &Call, hollow: &Path) {
         if compilation.served.fetch_add(1, Ordering::SeqCst) == 1 {
             lock(&self.calls).remove(&request.identity);
             let _ = std::fs::remove_file(hollow);
@@ -223,10 +238,10 @@ impl Server {
     }
 
     /// The folder in which rustc works.
-    fn folder(&self, request: &Request) -> Result<PathBuf> {
+    fn folder(&self, request: &Call) -> Result<PathBuf> {
         let mut place = lock(&self.place);
         if place.is_none() {
-            *place = Some(Place::within(&Place::parent_for(&request.cwd, &request.output))?);
+            *place = Some(Place::within(&place::parent_for(&request.cwd, &request.output))?);
         }
         Ok(place.as_ref().context("there is a place")?.path().to_owned())
     }
@@ -263,15 +278,28 @@ impl Client {
     }
 }
 
+/// The bytes of a call, until it has taken too long.
+struct Impatient {
+    stream: UnixStream,
+    /// When that is; never if none.
+    until: Option<Instant>,
+}
+
+impl Read for Impatient {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(until) = self.until {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.stream.set_read_timeout(Some(left))?;
+        }
+        self.stream.read(buffer)
+    }
+}
+
 impl From<Outcome> for Reply {
     fn from(outcome: Outcome) -> Self {
         Self { code: u8::try_from(outcome.code).unwrap_or(1), messages: String::from_utf8_lossy(&outcome.output).into_owned() }
     }
-}
-
-fn publish_copy(from: &Path, to: &Path) -> Result<()> {
-    let mut copy = to.as_os_str().to_owned();
-    copy.push(".copy");
-    std::fs::copy(from, &copy).with_context(|| scratch::cannot_write(to))?;
-    scratch::publish(Path::new(&copy), to)
 }

@@ -1,10 +1,13 @@
-//! The processes that a worker starts for one action: a wrapper, if there is one, splitlink, and rustc.
+//! The processes that a worker starts for one action: a wrapper, if there is one, splitlink, and
+//! rustc.
 
 use super::attached::ATTACHED;
 use super::channel::{self, Resume, Resumed, Start, Suspended};
-use crate::action::Action;
-use crate::command;
-use crate::processors::Share;
+use super::incremental::InUse;
+use crate::files::scratch;
+use crate::rustc::command;
+use crate::rustc::processors::Share;
+use crate::worker::action::Action;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader, PipeReader};
 use std::net::Shutdown;
@@ -16,7 +19,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long to wait for messages that are on their way: through a wrapper that holds them back, or of a process that an action left.
+/// How long to wait for messages that are on their way: through a wrapper that holds them back, or
+/// of a process that an action left.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What came of an action.
@@ -51,17 +55,28 @@ pub struct Job {
     output: Arc<Mutex<Vec<u8>>>,
     read: Receiver<Read>,
     share: Share,
-    /// Where rustc works; removed with the job if it does not come to its end.
-    scratch: PathBuf,
+    /// What is removed with the job if it does not come to its end.
+    left: Left,
+    /// The folder that it has while it is there.
+    pub incremental: Option<InUse>,
+}
+
+/// What a job that is ended may leave behind.
+#[derive(Debug)]
+pub enum Left {
+    /// A folder that is its own alone.
+    Folder(PathBuf),
+    /// Scratch folders beside these outputs.
+    Beside(Vec<PathBuf>),
 }
 
 impl Job {
-    /// Starts `action` in the folder `cwd`, by way of the splitlink `program`, with a `share` of the processors; `scratch` is the folder that it
-    /// will make.
+    /// Starts `action` in the folder `cwd`, by way of the splitlink `program`, with a `share` of
+    /// the processors; `left` is what it will make beside its outputs.
     ///
     /// # Errors
     /// If a process cannot be started.
-    pub fn start(action: &Action, program: &str, cwd: &Path, start: &Start, scratch: PathBuf, share: Share) -> Result<Self> {
+    pub fn start(action: &Action, program: &str, cwd: &Path, start: &Start, left: Left, share: Share) -> Result<Self> {
         let mut command = action.to_command(program, &[ATTACHED.to_owned()], Some(cwd))?;
         let (own, theirs) = UnixStream::pair().context("cannot make a channel")?;
         let (reader, writer) = std::io::pipe().context("cannot make a pipe")?;
@@ -78,7 +93,7 @@ impl Job {
         std::thread::spawn(move || read_messages(reader, mark.as_deref(), &into, &sender));
         // If it has ended already, that shows when it is waited for.
         let _ = channel::send(start, &own);
-        Ok(Self { child, channel: BufReader::new(own), output, read, share, scratch })
+        Ok(Self { child, channel: BufReader::new(own), output, read, share, left, incremental: None })
     }
 
     /// A handle with which another thread can end the job.
@@ -132,7 +147,10 @@ impl Job {
 
     /// Removes what a job that was ended may have left.
     fn clean_up(&self) {
-        let _ = std::fs::remove_dir_all(&self.scratch);
+        match &self.left {
+            Left::Folder(dir) => drop(std::fs::remove_dir_all(dir)),
+            Left::Beside(outputs) => outputs.iter().for_each(|output| scratch::remove_left_beside(output)),
+        }
     }
 
     fn await_reader(&self, wanted: impl Fn(&Read) -> bool) {

@@ -1,12 +1,16 @@
-//! Native libraries, which rustc reads last: when it puts a library together, long after the sandbox that it started in is gone.
+//! Native libraries, which rustc reads last.
+//!
+//! rustc reads them when it puts a library together, long after the sandbox that it started in is
+//! gone.
 
-use crate::rustc_args::RustcArgs;
-use crate::scratch::{self, Scratch};
+use crate::files::scratch::{self, Scratch};
+use crate::rustc::args::RustcArgs;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
 
-/// Has rustc look for native libraries in folders of `scratch`, which hold what is in the command's own folders.
+/// Has rustc look for native libraries in folders of `scratch`, which hold what is in the command's
+/// own folders.
 ///
 /// # Errors
 /// If they cannot be made.
@@ -19,7 +23,7 @@ pub fn keep(args: &mut RustcArgs, scratch: &Scratch) -> Result<()> {
             Some(("crate" | "dependency" | "framework", _)) => continue,
             _ => ("all", value.as_str()),
         };
-        // A folder that is not there is rustc's to complain of.
+        // rustc itself complains of a missing folder.
         if !Path::new(dir).is_dir() {
             continue;
         }
@@ -66,7 +70,7 @@ mod tests {
         fs::create_dir_all(libs.join("folder")).unwrap();
         fs::write(libs.join("libx.a"), "x").unwrap();
         std::os::unix::fs::symlink(dir.join("absent"), libs.join("liby.a")).unwrap();
-        let scratch = Scratch::at(dir.join("scratch")).unwrap();
+        let scratch = Scratch::at(&dir.join("scratch")).unwrap();
         let libs = libs.display();
         let line = format!("a.rs -Lnative={libs} -Ldependency=d -L{libs} -Lnative={dir}/absent -Lall={libs}", dir = dir.display());
         let mut args = RustcArgs::parse(line.split(' ').map(str::to_owned).collect());

@@ -1,14 +1,25 @@
 //! A folder of the worker's own, for what must outlast an action's sandbox.
 
-use crate::scratch;
+use crate::files::private::PrivateFolder;
+use crate::files::scratch;
 use anyhow::{Context, Result};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 const PREFIX: &str = "splitlink-worker-";
 const LOCK: &str = "lock";
 
+/// A folder that is still hidden after this time was left by a worker that was killed.
+const HIDDEN_FOR: Duration = Duration::from_secs(60 * 60);
+
 /// A folder that is removed with the worker; one whose worker was killed is removed by the next.
+///
+/// Workers may share an output tree and know nothing else of each other: each may be the first
+/// process of a container. So names are random, and a folder whose lock is taken is left alone.
 #[derive(Debug)]
 pub struct Place {
     dir: PathBuf,
@@ -16,43 +27,36 @@ pub struct Place {
 }
 
 impl Place {
-    /// Makes the folder in `parent`, after removing those whose workers are no more.
+    /// Makes the folder in `parent`, with mode 0700, after removing those whose workers are no
+    /// more.
     ///
     /// # Errors
     /// If it cannot be made.
     pub fn within(parent: &Path) -> Result<Self> {
         remove_left(parent);
+        fs::create_dir_all(parent).with_context(|| scratch::cannot_write(parent))?;
         // Locked before it gets the name by which others look for it.
-        let id = std::process::id();
-        let hidden = parent.join(format!(".{PREFIX}{id}"));
-        fs::create_dir_all(&hidden).with_context(|| scratch::cannot_write(&hidden))?;
-        let lock = File::create(hidden.join(LOCK)).with_context(|| scratch::cannot_write(&hidden))?;
+        let (name, hidden) = loop {
+            let name = format!("{PREFIX}{:016x}", RandomState::new().build_hasher().finish());
+            let hidden = parent.join(format!(".{name}"));
+            match DirBuilder::new().mode(0o700).create(&hidden) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => {
+                    made.with_context(|| scratch::cannot_write(&hidden))?;
+                    break (name, hidden);
+                }
+            }
+        };
+        let lock = File::create_new(hidden.join(LOCK)).with_context(|| scratch::cannot_write(&hidden))?;
         lock.lock().with_context(|| format!("cannot lock `{}`", hidden.display()))?;
-        let dir = parent.join(format!("{PREFIX}{id}"));
-        let _ = fs::remove_dir_all(&dir);
+        let dir = parent.join(name);
         fs::rename(&hidden, &dir).with_context(|| scratch::cannot_write(&dir))?;
         Ok(Self { dir, _lock: lock })
-    }
-
-    /// Where to make one for an action in the folder `cwd` that writes `output`: most likely in the file system in which the output goes into its
-    /// place.
-    pub fn parent_for(cwd: &Path, output: &Path) -> PathBuf {
-        let mut components = output.components();
-        match (components.next(), components.next()) {
-            (Some(Component::Normal(first)), Some(_)) => cwd.join(first),
-            (Some(Component::RootDir), _) => output.parent().unwrap_or(cwd).to_owned(),
-            _ => cwd.to_owned(),
-        }
     }
 
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.dir
-    }
-
-    /// A path in it, for a folder of the number `number`.
-    pub fn folder(&self, number: u64) -> PathBuf {
-        self.dir.join(number.to_string())
     }
 }
 
@@ -62,26 +66,49 @@ impl Drop for Place {
     }
 }
 
+/// Where to make a folder for an action in the folder `cwd` that writes `output`: most likely in
+/// the output's own file system.
+pub fn parent_for(cwd: &Path, output: &Path) -> PathBuf {
+    let mut components = output.components();
+    match (components.next(), components.next()) {
+        (Some(Component::Normal(first)), Some(_)) => cwd.join(first),
+        (Some(Component::RootDir), _) => output.parent().unwrap_or(cwd).to_owned(),
+        _ => cwd.to_owned(),
+    }
+}
+
+/// Removes the folders in `parent` that are this user's and whose workers are no more.
 fn remove_left(parent: &Path) {
-    let Ok(entries) = fs::read_dir(parent) else { return };
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-            let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
-            if !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
-                let _ = fs::remove_dir_all(entry.path());
-            }
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let (hidden, name) = name.strip_prefix('.').map_or((false, &*name), |name| (true, name));
+        if !name.starts_with(PREFIX) || (hidden && !is_old(&entry)) {
+            continue;
+        }
+        // This worker looks into no other user's folder, and follows no link.
+        let Ok(folder) = PrivateFolder::open(&entry.path()) else { continue };
+        let Ok(lock) = File::open(folder.entry(LOCK)) else { continue };
+        if lock.try_lock().is_ok() {
+            let _ = fs::remove_dir_all(entry.path());
         }
     }
+}
+
+fn is_old(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > HIDDEN_FOR))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
     fn near_the_output() {
         for (output, parent) in [("o/a/b.rlib", "/w/o"), ("b.rlib", "/w"), ("../b.rlib", "/w"), ("/x/y/b.rlib", "/x/y")] {
-            assert_eq!(Place::parent_for("/w".as_ref(), output.as_ref()), Path::new(parent), "{output}");
+            assert_eq!(parent_for("/w".as_ref(), output.as_ref()), Path::new(parent), "{output}");
         }
     }
 
@@ -89,15 +116,31 @@ mod tests {
     fn what_a_killed_worker_left_is_removed() {
         let parent = std::env::temp_dir().join(format!("splitlink-place-{}", std::process::id()));
         let left = parent.join(format!("{PREFIX}left"));
-        fs::create_dir_all(&left).unwrap();
-        fs::write(left.join(LOCK), "").unwrap();
+        let leave = |mode: u32| {
+            fs::create_dir_all(&left).unwrap();
+            fs::set_permissions(&left, fs::Permissions::from_mode(mode)).unwrap();
+            fs::write(left.join(LOCK), "").unwrap();
+        };
+        leave(0o700);
         let place = Place::within(&parent).unwrap();
         assert!(!left.exists());
-        // A second one leaves the first alone, though it is of the same process here.
+        // A second worker leaves the first alone, of whatever number its process is: here it is the
+        // same.
+        let second = Place::within(&parent).unwrap();
+        assert!(place.dir.is_dir() && second.dir.is_dir() && place.dir != second.dir);
+        assert_eq!(fs::metadata(&place.dir).unwrap().permissions().mode() & 0o777, 0o700);
+        // A folder that somebody else could have made is not touched.
+        leave(0o777);
+        let elsewhere = parent.join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        fs::write(elsewhere.join(LOCK), "").unwrap();
+        symlink(&elsewhere, parent.join(format!("{PREFIX}link"))).unwrap();
+        fs::create_dir(parent.join(format!(".{PREFIX}in-the-making"))).unwrap();
         remove_left(&parent);
-        assert!(place.dir.is_dir());
-        drop(place);
-        assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
+        drop((place, second));
+        let mut names: Vec<_> = fs::read_dir(&parent).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".splitlink-worker-in-the-making", "elsewhere", "splitlink-worker-left", "splitlink-worker-link"]);
         fs::remove_dir_all(&parent).unwrap();
     }
 }

@@ -1,12 +1,15 @@
 //! The persistent worker protocol: its messages, and both ways in which they are framed.
 //!
-//! Messages and field numbers are those of Bazel's `worker_protocol.proto`. Which framing the build system speaks, it does not say;
-//! its first two bytes tell.
+//! Messages and field numbers are those of Bazel's `worker_protocol.proto`. The build system does
+//! not say which framing it speaks; its first two bytes tell.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use prost::Message;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::io::{BufRead, BufReader, Cursor, Read, Write};
+
+/// The longest request that is read, in bytes: that of an action with a million inputs.
+const LONGEST_REQUEST: u64 = 256 << 20;
 
 /// A file that an action may read.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Message, Deserialize)]
@@ -15,7 +18,7 @@ pub struct Input {
     /// Where it is, relative to the working folder.
     #[prost(string, tag = "1")]
     pub path: String,
-    /// What stands for its contents; nothing else is known of it.
+    /// A digest of its contents, of whatever kind.
     #[prost(bytes = "vec", tag = "2")]
     #[serde(deserialize_with = "opaque")]
     pub digest: Vec<u8>,
@@ -83,7 +86,8 @@ impl Framing {
     /// # Errors
     /// If it cannot be read.
     pub fn detect(mut input: impl Read + 'static) -> Result<(Self, Box<dyn BufRead>)> {
-        // A message in protocol buffers may have the length 123, which is a `{`; but no field begins with what follows one in JSON.
+        // A message in protocol buffers may have the length 123, which is a `{`; but no field
+        // begins with what follows one in JSON.
         let mut head = Vec::new();
         let mut byte = [0];
         while head.len() < 2 && input.read(&mut byte).context("cannot read what the build system asks for")? == 1 {
@@ -104,6 +108,9 @@ impl Framing {
         match self {
             Self::Protobuf => {
                 let Some(length) = read_length(input)? else { return Ok(None) };
+                if length > LONGEST_REQUEST {
+                    return Err(too_long());
+                }
                 let mut message = Vec::new();
                 input.take(length).read_to_end(&mut message).context("cannot read what the build system asks for")?;
                 if (message.len() as u64) < length {
@@ -116,8 +123,12 @@ impl Framing {
                 let mut line = String::new();
                 while line.trim().is_empty() {
                     line.clear();
-                    if input.read_line(&mut line).context("cannot read what the build system asks for")? == 0 {
+                    let read = input.take(LONGEST_REQUEST).read_line(&mut line).context("cannot read what the build system asks for")?;
+                    if read == 0 {
                         return Ok(None);
+                    }
+                    if read as u64 == LONGEST_REQUEST && !line.ends_with('\n') {
+                        return Err(too_long());
                     }
                 }
                 serde_json::from_str(&line).context("a request is not of the worker protocol").map(Some)
@@ -136,6 +147,10 @@ impl Framing {
         };
         output.write_all(&bytes).and_then(|()| output.flush()).context("cannot answer the build system")
     }
+}
+
+fn too_long() -> anyhow::Error {
+    anyhow!("a request is longer than {LONGEST_REQUEST} bytes\n  help: is what speaks to the worker a build system?")
 }
 
 /// Reads a length as protocol buffers have it; none at the end.
@@ -206,7 +221,8 @@ mod tests {
 
     #[test]
     fn what_is_no_request() {
-        for bytes in [&b"\x05ab"[..], b"\x80", b"\x01\x08"] {
+        // The last is a length, of 2 GB.
+        for bytes in [&b"\x05ab"[..], b"\x80", b"\x01\x08", b"\x80\x80\x80\x80\x08"] {
             let (framing, mut input) = Framing::detect(Cursor::new(bytes.to_vec())).unwrap();
             assert!(framing.read(&mut input).is_err(), "{bytes:?}");
         }

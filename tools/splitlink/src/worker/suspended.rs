@@ -1,4 +1,5 @@
-//! The rustc processes that have published their metadata and wait for somebody to want their code.
+//! The rustc processes that have published their metadata and are suspended until somebody wants
+//! their code.
 
 use super::job::Job;
 use super::protocol::Input;
@@ -11,10 +12,12 @@ use std::time::Duration;
 /// How much may stand still, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, clap::Args, Serialize, Deserialize)]
 pub struct Limits {
-    /// How many rustc processes may stand still at once; with 0 every action runs rustc from the start
+    /// How many rustc processes may stand still at once; with 0 every action runs rustc from the
+    /// start
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_suspended: usize,
-    /// How much memory the processes that stand still may hold, in megabytes. [default: a quarter of the machine's]
+    /// How much memory the processes that stand still may hold, in megabytes. [default: a quarter
+    /// of the machine's]
     #[arg(long, value_name = "MB")]
     max_suspended_memory: Option<u64>,
     /// After how many seconds without a request the processes that stand still are ended
@@ -43,7 +46,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Why code that is asked for with `other` does not belong to metadata of this identity; none if it does.
+    /// Why code that is asked for with `other` does not belong to metadata of this identity; none
+    /// if it does.
     pub fn difference(&self, other: &Self) -> Option<String> {
         if self.command != other.command || self.options != other.options || self.env != other.env {
             return Some("its command is another".to_owned());
@@ -64,9 +68,9 @@ pub struct Entry<I> {
     pub identity: I,
     /// The process.
     pub job: Job,
-    /// The time that it has computed, in the system's ticks: what is lost when it is ended.
+    /// The processor time that it has used, in the system's ticks: what is lost if it is ended.
     pub ticks: u64,
-    /// The memory that is only its own, in bytes.
+    /// The memory that it shares with no other process, in bytes.
     pub memory: u64,
 }
 
@@ -79,7 +83,7 @@ pub struct Suspended<I> {
 }
 
 impl<I> Suspended<I> {
-    /// None yet, and never more than `limits` say.
+    /// An empty table, which never holds more than `limits` say.
     pub fn new(limits: &Limits) -> Self {
         let max_memory = limits.max_suspended_memory.map_or_else(default_memory, |megabytes| megabytes << 20);
         Self { entries: HashMap::new(), max_count: limits.max_suspended, max_memory }
@@ -90,7 +94,8 @@ impl<I> Suspended<I> {
         self.max_count > 0 && self.max_memory > 0
     }
 
-    /// Adds one. Those that must go for it are returned: of the same crate, or, at a limit, those that have computed least.
+    /// Adds one. Those that must go for it are returned: of the same crate, or, at a limit, those
+    /// that have computed least.
     #[must_use]
     pub fn add(&mut self, metadata: String, entry: Entry<I>) -> Vec<(String, Job)> {
         let mut gone = Vec::new();
@@ -119,7 +124,8 @@ impl<I> Suspended<I> {
     }
 }
 
-/// The time that a process has computed (in ticks) and the memory (in bytes) that is only its own; zeros if it is gone.
+/// The processor time of a process (in ticks) and the memory that it shares with no other (in
+/// bytes); zeros if it is gone.
 pub fn cost(pid: i32) -> (u64, u64) {
     if Pid::from_raw(pid).is_none() {
         return (0, 0);

@@ -1,0 +1,101 @@
+"""The action that links a crate from its plan, its modules and the compiled crates."""
+
+load("//rules/bazel/private:settings.bzl", "LinkerInfo", "LtoCacheInfo", "SwitchInfo")
+load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
+load(":arguments.bzl", "new_arguments")
+
+def new_link(plan, modules, inputs, rlibs, sysroot, env, description, lto):
+    """Gathers what it takes to link a crate.
+
+    Args:
+        plan: The link plan (File).
+        modules: The crate's modules (a directory File).
+        inputs: What else the linker reads (depset of File): native libraries, linker scripts, the
+            standard library, the linker.
+        rlibs: The code of the libraries that the crate depends on (depset of File).
+        sysroot: The path of the Rust sysroot that the crate is linked with.
+        env: The environment of the linker (dict).
+        description: The crate's type and name, for progress messages.
+        lto: The mode of LTO, one of LTO_MODES.
+
+    Returns:
+        A struct to be given to `declare_link_only`.
+    """
+    return struct(
+        description = description,
+        env = env,
+        inputs = inputs,
+        lto = lto,
+        modules = modules,
+        plan = plan,
+        rlibs = rlibs,
+        sysroot = sysroot,
+    )
+
+def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = None, dylibs = None, dylib_directories = []):
+    """Declares the action that links a crate, as one crate type or several.
+
+    Args:
+        ctx: The context of a rule or aspect with the attribute `_linker`. A rule's own `linker`
+            goes before it.
+        toolchains: What `find_toolchains` returned.
+        link: What `new_link` returned. With thin LTO, `ctx` must have the attribute `_lto_cache`.
+        outputs: The artifacts to write: a dict from crate type to File. The key "" stands for the
+            plan's only crate type.
+        report: The link report to write (File); `ctx` must then have the attribute
+            `_report_times`. Default: none.
+        manifest: The manifest that is written beside a dylib (File). Default: none.
+        dylibs: What `find_dylibs` returned. Default: None, for a static link.
+        dylib_directories: Where the artifact finds its dylibs: folders, or run paths that begin
+            with `$ORIGIN`. Default: none.
+    """
+    args = new_arguments(ctx)
+    args.add("--plan", link.plan)
+    args.add_all("--modules", [link.modules], expand_directories = False)
+    args.add_all(link.rlibs, before_each = "--rlib")
+    args.add("--sysroot", link.sysroot)
+    if link.lto != "off":
+        args.add("--lto", link.lto)
+    engine = toolchains.lto_engine if link.lto == "fat" else None
+    if engine:
+        args.add("--lto-engine", engine.executable)
+    cache = ctx.attr._lto_cache[LtoCacheInfo].folder if link.lto == "thin" else ""
+    if cache:
+        args.add("--lto-cache", cache)
+    linker = getattr(ctx.attr, "linker", "") or ctx.attr._linker[LinkerInfo].name
+    linker_program = None
+    if linker != "default":
+        args.add("--linker", linker)
+        linker_program = toolchains.linkers.get(linker)
+    if linker_program:
+        args.add("--linker-program", linker_program.executable)
+    transitive = [link.inputs, link.rlibs]
+    inputs = [link.plan, link.modules]
+    if dylibs:
+        args.add("--prefer-dynamic")
+        if dylibs.of_setting:
+            args.add("--static-with-own-allocator")
+        args.add_all(dylibs.dylibs, before_each = "--dylib")
+        transitive += [dylibs.dylibs, dylibs.manifests]
+        if dylibs.std.manifest:
+            args.add("--std-manifest", dylibs.std.manifest)
+            inputs += [dylibs.std.dylib, dylibs.std.manifest]
+        args.add_all(dylib_directories, before_each = "--dylib-dir")
+    if report:
+        args.add("--report", report)
+        if ctx.attr._report_times[SwitchInfo].enabled:
+            args.add("--report-times")
+    for crate_type, output in outputs.items():
+        args.add("--output", output, format = crate_type + "=%s" if crate_type else None)
+    ctx.actions.run(
+        executable = toolchains.tool,
+        tools = [program for program in (engine, linker_program) if program],
+        arguments = ["link-only", args],
+        inputs = depset(inputs, transitive = transitive),
+        outputs = outputs.values() + [f for f in (report, manifest) if f],
+        env = link.env,
+        execution_requirements = {"no-remote-exec": "1"} if cache else {},
+        mnemonic = "SplitlinkLink",
+        progress_message = "Linking Rust " + link.description,
+        toolchain = RUST_TOOLCHAIN_TYPE,
+    )

@@ -1,0 +1,57 @@
+"""The action that links a crate from its plan, its modules and the compiled crates."""
+
+load("//rules/buck2/private:dylibs.bzl", "link_arguments")
+load("//rules/buck2/private:prelude.bzl", "at_argfile")
+load("//rules/buck2/private:providers.bzl", "SplitlinkToolchainInfo")
+load("//rules/buck2/private:settings.bzl", "default_linker")
+
+def declare_link_only(
+        ctx: AnalysisContext,
+        compile_ctx,
+        compiled: struct,
+        dependencies: struct,
+        native: struct,
+        dylibs: struct | None,
+        outputs: dict[str, Artifact],
+        directory: str) -> struct:
+    """Declares the action that links a crate, as one crate type or several.
+
+    Args:
+        ctx: The rule's context.
+        compile_ctx: What the prelude's `compile_context` returned.
+        compiled: What `declare_no_link` returned.
+        dependencies: What `find_dependencies` returned: the Rust crates below it.
+        native: What `native_links` returned: the native libraries below it.
+        dylibs: What `find_dylibs` returned: what it may be linked with dynamically.
+        outputs: The artifacts to write, by crate type.
+        directory: The folder for the action's other outputs.
+
+    Returns:
+        A struct of `report` (Artifact) and `manifest` (Artifact; None if no output is a dylib).
+    """
+    split = ctx.attrs._rust_toolchain[SplitlinkToolchainInfo]
+    report = ctx.actions.declare_output(directory + "/report.json")
+
+    # The tool writes the manifest beside the dylib, and later looks for it there.
+    manifest = ctx.actions.declare_output(outputs["dylib"].short_path + ".manifest.json") if "dylib" in outputs else None
+    linker = ctx.attrs.linker or default_linker
+    args = cmd_args(
+        cmd_args(compiled.plan, format = "--plan={}"),
+        cmd_args(compiled.modules, format = "--modules={}"),
+        cmd_args(dependencies.rlibs.project_as_args("artifacts_args"), format = "--rlib={}"),
+        cmd_args(split.sysroot, format = "--sysroot={}"),
+        "--lto=" + split.lto if split.lto != "off" else [],
+        cmd_args(split.lto_engine, format = "--lto-engine={}") if split.lto == "fat" else [],
+        "--linker=" + linker if linker != "default" else [],
+        link_arguments(dylibs, outputs.keys()),
+        cmd_args(report.as_output(), format = "--report={}"),
+        [cmd_args(output.as_output(), format = "--output=" + crate_type + "={}") for crate_type, output in outputs.items()],
+        hidden = [native.inputs, compile_ctx.linker_with_pre_args] + ([manifest.as_output()] if manifest else []),
+    )
+    ctx.actions.run(
+        cmd_args(split.tool, "link-only", at_argfile(actions = ctx.actions, name = directory + "/link_only.args", args = args, allow_args = True)),
+        category = "splitlink_link_only",
+        identifier = ",".join(outputs.keys()),
+        allow_cache_upload = bool(getattr(ctx.attrs, "allow_cache_upload", None)),
+    )
+    return struct(report = report, manifest = manifest)

@@ -1,0 +1,25 @@
+"""The settings of the rules, which the configuration (`.buckconfig` or `-c`) holds."""
+
+load("//rules/common:lto.bzl", "LTO_MODES")
+
+def _setting(name: str, values: list[str]) -> str:
+    value = read_root_config("splitlink", name, values[0])
+    if value not in values:
+        fail("the configuration splitlink.{} is `{}`; it takes {}".format(name, value, " or ".join(values)))
+    return value
+
+# `splitlink.linkage`: how targets without `prefer_dynamic` are linked. Default: static.
+is_linkage_dynamic = _setting("linkage", ["static", "dynamic"]) == "dynamic"
+
+# `splitlink.linker`: the linker of targets without `linker`. Default: what rustc asks for.
+LINKERS = ["default", "lld", "mold", "wild"]
+default_linker = _setting("linker", LINKERS)
+
+# `splitlink.lto`: link-time optimisation of targets without `lto`. Default: off.
+default_lto = _setting("lto", LTO_MODES)
+
+# `splitlink.pipelining`: whether two actions compile a library, so that dependents need not wait
+# for its code. With `shared` one rustc serves both actions. Default: on.
+_pipelining = _setting("pipelining", ["on", "off", "shared"])
+is_pipelined = _pipelining != "off"
+is_shared = _pipelining == "shared"

@@ -1,0 +1,1 @@
+int features_answer(void) { return 43; }

@@ -1,0 +1,3 @@
+pub fn more() -> &'static str {
+    "a second source"
+}

@@ -1,0 +1,1 @@
+pub const IS_ROOT: &str = env!("IS_ROOT");

@@ -1,0 +1,3 @@
+fn main() {
+    println!("{}", branch::ten() + leaf::three() - 3);
+}

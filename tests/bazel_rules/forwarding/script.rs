@@ -1,0 +1,3 @@
+fn main() {
+    println!("cargo:rustc-env=TEN={}", leaf::three() + 7);
+}

@@ -1,0 +1,5 @@
+mod part;
+
+fn main() {
+    println!("{} {}", module_path!(), part::TEXT);
+}

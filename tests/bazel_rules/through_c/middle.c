@@ -1,0 +1,3 @@
+int lower_count(void);
+
+int middle_count(void) { return 10 * lower_count(); }

@@ -1,0 +1,10 @@
+//! The rules for Buck2, under a real Buck2 where there is one.
+
+mod attributes;
+mod bazel_comparison;
+mod crate_types;
+mod linker;
+mod real_programs;
+mod remote_execution;
+mod rules;
+mod toolchains;

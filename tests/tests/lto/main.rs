@@ -1,0 +1,11 @@
+//! Link-time optimisation, thin and fat, without a build system.
+
+mod cache;
+mod cache_faults;
+mod cross_language;
+mod data_sections;
+mod long_names;
+mod native_inputs;
+mod no_core;
+mod rustc_comparison;
+mod thin_and_fat;

@@ -1,0 +1,29 @@
+//! The four phases and `splitlink rustc`, each called as a build system would call it.
+
+mod bundled_libraries;
+mod command_line;
+mod diagnostics;
+mod dylib_of;
+mod emitted;
+mod exchanged_paths;
+mod hostile_input;
+mod incremental;
+mod input_errors;
+mod inputs_and_outputs;
+mod interfaces;
+mod invariants;
+mod linker_calls;
+mod linker_choice;
+mod linkers;
+mod names_of_libraries;
+mod odd_paths;
+mod output_errors;
+mod overwriting;
+mod plan_schema;
+mod reproducibility;
+mod rlib_among_types;
+mod rustc_comparison;
+mod rustc_stand_in;
+mod scratch_folders;
+mod unstable_options;
+mod users_paths;

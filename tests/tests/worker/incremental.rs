@@ -1,0 +1,248 @@
+//! `--incremental`: the worker keeps what rustc may use again, and every build is right, whatever
+//! has happened to it.
+
+use anyhow::{Context, Result, ensure};
+use splitlink_tests::rustc_fixture::project::{Project, good, words};
+use splitlink_tests::rustc_fixture::tools::{names_in, succeed};
+use splitlink_tests::rustc_fixture::worker::{Action, Client};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+type Outcome = Result<()>;
+
+/// What is done to a file.
+type Damage = fn(&Path) -> std::io::Result<()>;
+
+/// A library and a program that uses it, built by a worker.
+struct Builds {
+    project: Project,
+    worker: Client,
+    options: &'static str,
+    id: i64,
+}
+
+impl Builds {
+    fn new(name: &str, options: &'static str) -> Result<Self> {
+        let project = Project::new(name)?;
+        project.write_scripts()?;
+        let worker = Client::start(&project, &[])?;
+        let mut builds = Self { project, worker, options, id: 0 };
+        builds.edit(1)?;
+        Ok(builds)
+    }
+
+    fn edit(&mut self, value: u32) -> Outcome {
+        self.project.write(
+            "dep.rs",
+            format!(
+                "pub mod one {{ pub fn list(x: u32) -> Vec<u32> {{ vec![x, {value}] }} }}\n\
+                 pub mod two {{ pub fn text(x: &[u32]) -> String {{ format!(\"{{x:?}}\") }} }}\n\
+                 pub fn generic<T: Into<u64>>(x: T) -> u64 {{ x.into() + {value} }}\n"
+            ),
+        )?;
+        self.project.write(
+            "app.rs",
+            format!("mod a {{ pub fn b() -> u32 {{ {value} }} }}\nfn main() {{ println!(\"{{}} {{}} {{}}\", dep::two::text(&dep::one::list(7)), dep::generic(1u8), a::b()); }}\n"),
+        )
+    }
+
+    fn actions(&self) -> Vec<Action> {
+        let mut made = vec![
+            self.project.metadata_action("dep", &[]),
+            self.project.codegen_action("dep", &[]),
+            self.project.action(
+                "no-link --plan out/plan.json --modules out/modules --metadata out/libdep-1.rmeta",
+                &self.project.linked("app", "bin"),
+                "app.rs out/libdep-1.rmeta",
+            ),
+        ];
+        for action in &mut made {
+            let is_library = action.lines[0] != "no-link";
+            for option in words(self.options).into_iter().filter(|option| is_library || option != "--interface").rev() {
+                action.lines.insert(1, option);
+            }
+        }
+        made
+    }
+
+    /// Builds all, and checks that the program says what is in the sources.
+    fn build(&mut self, value: u32) -> Outcome {
+        self.edit(value)?;
+        for action in self.actions() {
+            self.id += 1;
+            self.worker.perform(self.id, &action)?.silent().with_context(|| action.lines[0].clone())?;
+        }
+        self.check(value)
+    }
+
+    fn check(&self, value: u32) -> Outcome {
+        good(&self.project.link_only()?)?;
+        let output = succeed(&mut Command::new(self.project.dir.join("out/artifact")))?;
+        let (said, expected) = (String::from_utf8_lossy(&output.stdout).into_owned(), format!("[7, {value}] {} {value}\n", value + 1));
+        ensure!(said == expected, "the program says {said:?} and not {expected:?}");
+        Ok(())
+    }
+
+    /// The folders in which rustc keeps what it may use again.
+    fn kept(&self) -> Vec<PathBuf> {
+        let out = self.project.dir.join("out");
+        let places =
+            names_in(&out).into_iter().filter(|name| name.starts_with("splitlink-worker-")).map(|name| out.join(name).join("incremental"));
+        places.flat_map(|place| names_in(&place).into_iter().map(move |name| place.join(name))).collect()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let (mut files, mut folders) = (Vec::new(), self.kept());
+        while let Some(folder) = folders.pop() {
+            for path in names_in(&folder).into_iter().map(|name| folder.join(name)) {
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files
+    }
+
+    /// The objects that are kept: one that is used again keeps its number.
+    fn objects(&self) -> BTreeSet<u64> {
+        let objects = self.files().into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "o"));
+        objects.filter_map(|path| fs::metadata(path).ok()).map(|data| data.ino()).collect()
+    }
+}
+
+#[test]
+fn builds_go_on_from_the_last() -> Outcome {
+    for (name, options, crates) in [("incremental_plain", "--incremental", 2), ("incremental_interface", "--incremental --interface", 2)] {
+        let mut builds = Builds::new(name, options)?;
+        builds.build(1)?;
+        ensure!(builds.kept().len() == crates, "{options}: {:?}", builds.kept());
+        let before = builds.objects();
+        for value in [1, 2, 3, 2, 1] {
+            builds.build(value).context(options)?;
+        }
+        ensure!(builds.objects().intersection(&before).count() > 0, "{options}: no object was used again");
+        // A mistake, and its repair.
+        builds.project.write("dep.rs", "pub fn wrong( {")?;
+        let action = builds.actions().swap_remove(0);
+        ensure!(builds.worker.perform(1000, &action)?.code == 1);
+        builds.build(4).context(options)?;
+        let Builds { worker, project, .. } = builds;
+        worker.close()?;
+        let left: Vec<_> = names_in(&project.dir.join("out")).into_iter().filter(|name| name.contains("worker")).collect();
+        ensure!(left.is_empty(), "the worker has left {left:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn without_the_option_nothing_is_kept() -> Outcome {
+    let mut builds = Builds::new("incremental_off", "")?;
+    builds.build(1)?;
+    ensure!(builds.kept().is_empty(), "{:?}", builds.kept());
+    let before = builds.project.read("out/libdep-1.rlib")?;
+    builds.options = "--incremental";
+    builds.build(2)?;
+    builds.options = "";
+    builds.build(1)?;
+    ensure!(builds.project.read("out/libdep-1.rlib")? == before, "a build without the option shows that one with it was before");
+    Ok(())
+}
+
+#[test]
+fn a_damaged_folder() -> Outcome {
+    let mut builds = Builds::new("incremental_damaged", "--incremental --interface")?;
+    builds.build(1)?;
+    let damages: [(&str, Damage); 4] = [
+        ("cut off", |path| fs::write(path, b"")),
+        ("another", |path| fs::write(path, b"something else that is no file of rustc's")),
+        ("removed", |path| fs::remove_file(path)),
+        ("a link to another file", |path| {
+            fs::remove_file(path)?;
+            std::os::unix::fs::symlink("/etc/passwd", path)
+        }),
+    ];
+    for (value, (what, damage)) in (2..).zip(damages) {
+        let files = builds.files();
+        ensure!(files.len() > 4, "{what}: there is nothing to damage: {files:?}");
+        for file in files {
+            damage(&file).with_context(|| file.display().to_string())?;
+        }
+        builds.build(value).context(what)?;
+    }
+    // Folders of somebody else's.
+    for folder in builds.kept() {
+        fs::remove_dir_all(&folder)?;
+        fs::create_dir_all(folder.join("sessions/dep-0/s-0-0-0"))?;
+        fs::write(folder.join("list"), "")?;
+    }
+    builds.build(9)
+}
+
+#[test]
+fn a_rustc_that_is_killed() -> Outcome {
+    for options in ["--incremental", "--incremental --interface"] {
+        let mut builds = Builds::new(if options.len() > 15 { "incremental_killed_interface" } else { "incremental_killed" }, options)?;
+        builds.build(1)?;
+        // After this time it may be anywhere.
+        for (round, delay) in (0u32..).zip(["0.02", "0.1", "0.2", "0.3"]) {
+            builds.edit(2 + round)?;
+            let victim = format!("(sleep {delay}; kill -9 $$) >/dev/null 2>&1 &\n");
+            builds.project.write("before_rustc", victim)?;
+            for action in builds.actions() {
+                builds.id += 1;
+                // Whether it fails depends on how fast rustc is.
+                builds.worker.perform(builds.id, &action)?;
+            }
+            fs::remove_file(builds.project.dir.join("before_rustc"))?;
+            builds.build(2 + round).with_context(|| format!("{options}: killed after {delay} s"))?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn two_at_once() -> Outcome {
+    let mut builds = Builds::new("incremental_two", "--incremental --interface")?;
+    builds.build(1)?;
+    builds.edit(2)?;
+    let actions = builds.actions();
+    builds.worker.perform(100, &actions[0])?.silent()?;
+    for action in &actions[1..] {
+        let ids = [builds.id + 200, builds.id + 201];
+        for id in ids {
+            builds.worker.send(id, action)?;
+        }
+        for id in ids {
+            builds.worker.answer(id)?.silent()?;
+        }
+        builds.id += 10;
+    }
+    builds.check(2)?;
+    // A second worker beside it has folders of its own.
+    let mut other = Client::start(&builds.project, &[])?;
+    for (id, action) in (1..).zip(&actions) {
+        other.perform(id, action)?.silent()?;
+    }
+    builds.check(2)?;
+    builds.build(3)
+}
+
+/// Without a worker nothing is kept, and the phases agree all the same.
+#[test]
+fn without_a_worker() -> Outcome {
+    let mut builds = Builds::new("incremental_no_worker", "--incremental")?;
+    for value in [1, 2] {
+        builds.edit(value)?;
+        for action in builds.actions() {
+            good(&builds.project.run_plain(&action)?)?;
+        }
+        builds.check(value)?;
+        // The code may be made in a worker, and the metadata not.
+        let code = builds.actions().swap_remove(1);
+        builds.id += 1;
+        builds.worker.perform(builds.id, &code)?.silent()?;
+        builds.check(value)?;
+    }
+    builds.project.nothing_left(&[])
+}

@@ -1,0 +1,58 @@
+//! The codegen phase of a library: rustc runs to its end, and the rlib is checked against the
+//! published metadata.
+
+use super::ForEdits;
+use super::dependencies::{Dependencies, Form};
+use super::emitted::Emitted;
+use super::incremental::Incremental;
+use super::{interface, library};
+use crate::files::scratch::Scratch;
+use crate::rustc::command::{self, Given};
+use crate::rustc::diagnostics::{self, Until, Watcher};
+use crate::worker::attached::Worker;
+use anyhow::Result;
+use std::path::Path;
+use std::process::Child;
+
+/// Runs the phase. The published metadata may be that of the crate's interface.
+///
+/// # Errors
+/// rustc's own; that the metadata differs from `published`, which dependents were compiled against;
+/// that the rlib cannot be written.
+pub fn run(
+    output: &Path,
+    published: &Path,
+    for_edits: ForEdits,
+    dependencies: &Dependencies,
+    own_args: &[String],
+    command: &[String],
+    worker: Option<&Worker>,
+) -> Result<()> {
+    let (program, mut args) = match Given::parse(command)? {
+        Given::Wrapper { wrapper, wrapped } => return command::run_wrapped(&wrapper, own_args, &wrapped),
+        Given::Rustc { program, args } => (program, args),
+    };
+    library::require_library(&mut args)?;
+    let crate_name = args.shown_crate_name();
+    let asked = Emitted::asked(&args);
+    let mut places = dependencies.places(&args);
+    asked.add_outputs(&mut places);
+    places.output("the library", output);
+    places.inputs("the published metadata", [published]);
+    places.check()?;
+    let scratch = Scratch::beside(output)?;
+    dependencies.put_before(&mut args, &scratch, Form::Metadata)?;
+    library::forget_outputs(&mut args);
+    library::emit(&mut args, scratch.path(), &asked)?;
+    let started = |rustc: &Child| worker.into_iter().for_each(|worker| worker.started(rustc));
+    let place = |kind: &str, path: &Path| library::place(kind, path, ("link", output), scratch.path(), &asked);
+    let watcher = Watcher { started: worker.is_some().then_some(&started), metadata: None, place: Some(&place) };
+    let of_interface = for_edits.interface && interface::prepare(&mut args) && interface::is_possible(&args);
+    let incremental = Incremental::prepare_if(for_edits.incremental, &mut args, worker, &scratch)?;
+    let until = if of_interface { Until::EndWithAll } else { Until::End };
+    incremental.ended(diagnostics::run(&program, args, until, watcher))?;
+    if of_interface {
+        return interface::publish(&scratch, output, published, &asked);
+    }
+    library::publish(&crate_name, &scratch, output, published, &asked)
+}

@@ -1,0 +1,115 @@
+//! `--incremental`: rustc compiles with `-Cincremental`.
+//!
+//! rustc keeps what it may use again in a folder. A worker has one for each crate, from which the
+//! next build goes on; elsewhere an action has one for itself, for metadata that was made in this
+//! way differs from other metadata.
+//!
+//! rustc trusts what is in the folder. So a list of its files, with their sizes and times, is
+//! written when rustc has ended in order, and taken away before it begins. Where the list is missing
+//! or does not fit (rustc was killed, or somebody else was there), the folder is emptied.
+
+use crate::files::scratch::{self, Scratch};
+use crate::rustc::args::RustcArgs;
+use crate::rustc::command::ChildFailed;
+use crate::worker::attached::Worker;
+use anyhow::{Context, Result};
+use std::fmt::Write as _;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+/// Where rustc keeps what it may use again.
+const SESSIONS: &str = "sessions";
+
+/// The list of what is there.
+const LIST: &str = "list";
+
+/// The exit code of a rustc that has found a mistake in the source.
+const MISTAKE: u8 = 1;
+
+/// A folder that a run of rustc has.
+#[derive(Debug)]
+pub(crate) struct Incremental {
+    /// One that outlasts the action.
+    kept: Option<PathBuf>,
+}
+
+impl Incremental {
+    /// [`Self::prepare`] if that is `wanted`, with what the `worker` keeps.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub(crate) fn prepare_if(wanted: bool, args: &mut RustcArgs, worker: Option<&Worker>, scratch: &Scratch) -> Result<Self> {
+        if !wanted {
+            return Ok(Self { kept: None });
+        }
+        Self::prepare(args, worker.and_then(|worker| worker.incremental.as_deref()), scratch)
+    }
+
+    /// Has rustc compile incrementally, in `kept` if that outlasts the action. A command that names
+    /// a folder of its own keeps that.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    fn prepare(args: &mut RustcArgs, kept: Option<&Path>, scratch: &Scratch) -> Result<Self> {
+        if args.codegen("incremental").is_some() {
+            return Ok(Self { kept: None });
+        }
+        let sessions = match kept {
+            None => scratch.subdir("incremental")?,
+            Some(folder) => {
+                if fs::read_to_string(folder.join(LIST)).ok() != Some(list(&folder.join(SESSIONS))) {
+                    remove(folder)?;
+                    let mut builder = DirBuilder::new();
+                    builder.recursive(true).mode(0o700).create(folder.join(SESSIONS)).with_context(|| scratch::cannot_write(folder))?;
+                }
+                let _ = fs::remove_file(folder.join(LIST));
+                folder.join(SESSIONS)
+            }
+        };
+        args.push("codegen", format!("incremental={}", sessions.display()));
+        Ok(Self { kept: kept.map(Path::to_owned) })
+    }
+
+    /// Hands on what came of rustc, and takes note of what it has left if it has ended in order.
+    pub(crate) fn ended<T>(&self, result: Result<T>) -> Result<T> {
+        let in_order =
+            result.as_ref().map_or_else(|error| error.downcast_ref::<ChildFailed>().is_some_and(|child| child.code == MISTAKE), |_| true);
+        if let Some(folder) = self.kept.as_ref().filter(|_| in_order) {
+            // Without it the folder is emptied, no more.
+            let _ = fs::write(folder.join(LIST), list(&folder.join(SESSIONS)));
+        }
+        result
+    }
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).with_context(|| {
+            format!("cannot empty `{}`, in which rustc compiles incrementally\n  help: remove it by hand", folder.display())
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The files below `folder`, in order, each with its size and when it was written.
+fn list(folder: &Path) -> String {
+    fn add(folder: &Path, files: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(data) = entry.metadata() else { continue };
+            if data.is_dir() {
+                add(&entry.path(), files);
+            } else {
+                files.push(format!("{} {} {}.{:09} {}", entry.path().display(), data.len(), data.mtime(), data.mtime_nsec(), data.ino()));
+            }
+        }
+    }
+    let mut files = Vec::new();
+    add(folder, &mut files);
+    files.sort();
+    files.iter().fold(String::new(), |mut text, file| {
+        let _ = writeln!(text, "{file}");
+        text
+    })
+}

@@ -1,0 +1,133 @@
+//! A library in two compilations that see different sources: its metadata comes from its interface,
+//! its code from its source.
+
+use super::emitted::{Emitted, is_dep_info};
+use super::library;
+use crate::files::archive::{Archive, Builder};
+use crate::files::rlib;
+use crate::files::scratch::{Finished, Scratch};
+use crate::interface::tree::{self, Tree};
+use crate::interface::{name_symbols, refused};
+use crate::rustc::args::RustcArgs;
+use crate::rustc::command::ChildFailed;
+use crate::rustc::diagnostics::{self, Until, Watcher};
+use anyhow::{Context, Result};
+use object::write::Object;
+use object::{BinaryFormat, Object as _, SectionFlags, SectionKind, elf};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Whether the crate that `args` compile may have an interface. Its symbols then get names that do
+/// not depend on bodies.
+pub(crate) fn prepare(args: &mut RustcArgs) -> bool {
+    let may = refused(args).is_none();
+    if may {
+        name_symbols(args);
+    }
+    may
+}
+
+/// Compiles the interface of the crate that `args` compile by `rustc`, as far as its metadata, which
+/// goes where they say. Returns whether that was done: a crate may have none but itself, and one that is no
+/// crate at all is left to the compilation of its source, which says what is wrong with it.
+///
+/// # Errors
+/// If rustc cannot be started, or a file not be written.
+pub(crate) fn compile(rustc: Command, args: &RustcArgs, scratch: &Scratch, started: Option<&dyn Fn(&std::process::Child)>) -> Result<bool> {
+    let Some(source) = source(args) else { return Ok(false) };
+    let externs: BTreeSet<String> = args.values("extern").map(|value| extern_name(value).to_owned()).collect();
+    let Some(tree) = Tree::write(Path::new(&source), &args.conditions().collect(), &externs, &scratch.subdir("interface")?)? else {
+        return Ok(false);
+    };
+    let mut args = args.clone();
+    args.remove_source();
+    args.push_other(tree.root.to_string_lossy());
+    // rustc takes the last one that fits, and that one alone.
+    let folder = tree.folder.display();
+    let given = args.other_values("--remap-path-prefix").filter(|value| !value.starts_with('/'));
+    let of_copies: Vec<_> = given.map(|value| format!("{folder}/{value}")).collect();
+    args.push("remap-path-prefix", format!("{folder}="));
+    of_copies.into_iter().for_each(|value| args.push("remap-path-prefix", value));
+    args.allow_lints();
+    match diagnostics::run_command(rustc, args, Until::MetadataInSilence, Watcher { started, ..Watcher::default() }) {
+        Ok(()) => name_sources(&library::others(scratch.path()), &tree.folder).map(|()| true),
+        Err(error) if error.is::<ChildFailed>() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Has the dependency information in `dir` name the sources themselves in place of those below
+/// `folder`, which stands for the working folder.
+fn name_sources(dir: &Path, folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(dir).with_context(|| format!("cannot list `{}`", dir.display()))?;
+    for file in entries.flatten().map(|entry| entry.path()).filter(|file| is_dep_info(file)) {
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
+        let folder = format!("{}/", folder.display());
+        // rustc has a backslash before each space in it.
+        let text = text.replace(&folder, "").replace(&folder.replace(' ', "\\ "), "");
+        fs::write(&file, text).with_context(|| format!("cannot write `{}`", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Whether [`compile`] may have made the metadata of the crate that `args` compile, so that nobody
+/// has seen rustc's messages yet.
+pub(crate) fn is_possible(args: &RustcArgs) -> bool {
+    source(args).is_some_and(|source| tree::is_possible(Path::new(&source), &args.conditions().collect()))
+}
+
+fn source(args: &RustcArgs) -> Option<String> {
+    let mut sources = args.sources().filter(|source| source.ends_with(".rs"));
+    sources.next().filter(|_| sources.next().is_none()).map(str::to_owned)
+}
+
+/// The name by which a crate knows another: `name` of `name=path`, which options may precede.
+fn extern_name(value: &str) -> &str {
+    let name = value.split_once('=').map_or(value, |(name, _)| name);
+    name.rsplit(':').next().unwrap_or(name)
+}
+
+/// Moves the library that rustc has written into `scratch` to `output`, with the `published`
+/// metadata of its interface in place of its own: that is what dependents were compiled against.
+///
+/// # Errors
+/// If a file cannot be read or written.
+pub(crate) fn publish(scratch: &Scratch, output: &Path, published: &Path, asked: &Emitted) -> Result<()> {
+    let mut finished = Finished::default();
+    library::finish(scratch.path(), asked, output, |_| true, &mut finished)?;
+    let mut made = library::emitted(scratch.path(), library::RLIB)?;
+    let published = library::read(published)?;
+    if library::read(&library::emitted(scratch.path(), library::RMETA)?)? != published {
+        let archive = Archive::read(&made)?;
+        let mut exchanged = Builder::default();
+        for member in &archive.members {
+            if member.name == rlib::METADATA_MEMBER {
+                exchanged.add_bytes(&member.name, wrapped_like(archive.contents(member), &published)?);
+            } else {
+                exchanged.add_members(&archive, |other| std::ptr::eq(other, member));
+            }
+        }
+        let new = scratch.path().join("exchanged.rlib");
+        exchanged.write(&new)?;
+        made = new;
+    }
+    finished.add(made, output.to_owned());
+    finished.publish()
+}
+
+/// `metadata` in an object file like `member` is, so that linkers take the archive for an ordinary
+/// one (`rustc_codegen_ssa::back::metadata::create_wrapper_file`, 1.95).
+fn wrapped_like(member: &[u8], metadata: &[u8]) -> Result<Vec<u8>> {
+    if !member.starts_with(&elf::ELFMAG) {
+        return Ok(metadata.to_owned());
+    }
+    let like = object::File::parse(member).context("the metadata member of rustc's rlib is broken")?;
+    let mut object = Object::new(BinaryFormat::Elf, like.architecture(), like.endianness());
+    object.flags = like.flags();
+    let section = object.add_section(Vec::new(), b".rmeta".to_vec(), SectionKind::Debug);
+    object.section_mut(section).flags = SectionFlags::Elf { sh_flags: u64::from(elf::SHF_EXCLUDE) };
+    object.append_section_data(section, metadata, 1);
+    Ok(object.write()?)
+}

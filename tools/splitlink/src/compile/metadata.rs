@@ -1,0 +1,95 @@
+//! The metadata phase of a library: rustc runs until the crate's `.rmeta` is out, and no further.
+
+use super::ForEdits;
+use super::dependencies::{Dependencies, Form};
+use super::emitted::{Emitted, is_dep_info};
+use super::incremental::Incremental;
+use super::{interface, library};
+use crate::files::scratch::{self, Finished, Scratch};
+use crate::rustc::command::{self, Given};
+use crate::rustc::diagnostics::{self, Until, Watcher};
+use crate::rustc::version;
+use crate::worker::attached::Worker;
+use crate::worker::native;
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+/// Runs the phase, for the crate's interface if that is wanted and there is one; in a `worker` that
+/// suspends rustc, the codegen phase as well, if somebody wants it.
+///
+/// # Errors
+/// rustc's own, or that the metadata cannot be written.
+pub fn run(
+    output: &Path,
+    for_edits: ForEdits,
+    dependencies: &Dependencies,
+    own_args: &[String],
+    command: &[String],
+    worker: Option<&Worker>,
+) -> Result<()> {
+    let (program, mut args) = match Given::parse(command)? {
+        Given::Wrapper { wrapper, wrapped } => return command::run_wrapped(&wrapper, own_args, &wrapped),
+        Given::Rustc { program, args } => (program, args),
+    };
+    library::require_library(&mut args)?;
+    let crate_name = args.shown_crate_name();
+    let asked = Emitted::asked(&args);
+    let mut places = dependencies.places(&args);
+    asked.add_outputs(&mut places);
+    places.output("the metadata", output);
+    places.check()?;
+    let scratch = match worker.and_then(|worker| worker.scratch.as_deref()) {
+        Some(dir) => Scratch::at(dir)?,
+        None => Scratch::beside(output)?,
+    };
+    dependencies.put_before(&mut args, &scratch, Form::Metadata)?;
+    library::forget_outputs(&mut args);
+    library::emit(&mut args, scratch.path(), &asked)?;
+    let rmeta = || {
+        let rmeta = library::emitted(scratch.path(), library::RMETA)?;
+        version::check_rmeta(&rmeta)?;
+        Ok::<_, anyhow::Error>(rmeta)
+    };
+    let place = |kind: &str, path: &Path| library::place(kind, path, ("metadata", output), scratch.path(), &asked);
+    // rustc writes dependency information before the metadata, and all else after it.
+    let publish = |rmeta: PathBuf| -> Result<()> {
+        let mut finished = Finished::default();
+        library::finish(scratch.path(), &asked, output, is_dep_info, &mut finished)?;
+        finished.add(rmeta, output.to_owned());
+        finished.publish()
+    };
+    if for_edits.interface && interface::prepare(&mut args) {
+        let started = worker.map(|worker| move |rustc: &Child| worker.started(rustc));
+        let started = started.as_ref().map(|started| started as &dyn Fn(&Child));
+        if interface::compile(Command::new(&program), &args, &scratch, started)? {
+            return publish(rmeta()?);
+        }
+    }
+    let incremental = Incremental::prepare_if(for_edits.incremental, &mut args, worker, &scratch)?;
+    let Some(worker) = worker else {
+        diagnostics::run(&program, args, Until::Metadata, Watcher { place: Some(&place), ..Watcher::default() })?;
+        return publish(rmeta()?);
+    };
+    let started = |rustc: &Child| worker.started(rustc);
+    if !worker.suspends() {
+        diagnostics::run(&program, args, Until::Metadata, Watcher { started: Some(&started), metadata: None, place: Some(&place) })?;
+        return publish(rmeta()?);
+    }
+    if worker.sandboxed {
+        native::keep(&mut args, &scratch)?;
+    }
+    let mut resume = None;
+    let mut suspend = |rustc: &mut Child, json: bool| {
+        // A copy: what becomes of the published file is not ours to know.
+        resume = Some(worker.suspend(rustc, json, || publish(scratch::copy_into(&scratch, &rmeta()?, output)?))?);
+        Ok(())
+    };
+    let watcher = Watcher { started: Some(&started), metadata: Some(&mut suspend), place: Some(&place) };
+    incremental.ended(diagnostics::run(&program, args, Until::Metadata, watcher))?;
+    match resume {
+        Some(resume) => library::publish(&crate_name, &scratch, &resume.output, &resume.published, &asked),
+        // rustc said nothing of its metadata, and has ended.
+        None => publish(rmeta()?),
+    }
+}

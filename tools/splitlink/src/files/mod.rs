@@ -1,0 +1,12 @@
+//! Files on disk: archives and rlibs, the names of crates' files, and how an action's outputs get
+//! into place.
+
+pub mod archive;
+pub(crate) mod bundled;
+pub(crate) mod crates;
+pub(crate) mod exchange;
+pub(crate) mod paths;
+pub(crate) mod private;
+pub mod rlib;
+pub(crate) mod scratch;
+pub(crate) mod trusted_dir;

@@ -1,0 +1,338 @@
+//! A link report for people: counts and what deviates from them, tables, or a graph for Graphviz.
+
+use crate::formats::Linkage;
+use crate::formats::report::{Artifact, CrateFormat, LinkReport, LtoGroup, Milliseconds};
+use anyhow::{Context, Result};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+/// What to show, and how.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The link report that `link-only --report` wrote
+    #[arg(value_name = "REPORT")]
+    pub report: PathBuf,
+    /// Show the report as JSON
+    #[arg(long, conflicts_with = "dot")]
+    pub json: bool,
+    /// Show a graph in Graphviz's language, a colour for each linkage: `splitlink explain --dot
+    /// REPORT | dot -Tsvg`
+    #[arg(long)]
+    pub dot: bool,
+    /// List all crates and symbols, in place of counting those that are alike
+    #[arg(long, conflicts_with_all = ["json", "dot"])]
+    pub all: bool,
+    /// List only crates with this in their names
+    #[arg(long = "crate", value_name = "TEXT", conflicts_with_all = ["json", "dot"])]
+    pub named: Option<String>,
+    /// List only crates that are linked so
+    #[arg(long, value_name = "LINKAGE", conflicts_with_all = ["json", "dot"], value_parser = ["static", "dynamic", "included-from-dylib", "not-linked"])]
+    pub linkage: Option<String>,
+}
+
+/// Shows the report.
+///
+/// # Errors
+/// If it cannot be read or shown.
+pub fn run(options: &Options) -> Result<()> {
+    let report = LinkReport::read(&options.report)?;
+    let text = if options.json {
+        report.to_text()
+    } else if options.dot {
+        dot(&report)
+    } else {
+        tables(&report, options)
+    };
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write to the standard output")
+}
+
+fn name(linkage: Linkage) -> &'static str {
+    match linkage {
+        Linkage::Static => "static",
+        Linkage::Dynamic => "dynamic",
+        Linkage::IncludedFromDylib => "included-from-dylib",
+        Linkage::NotLinked => "not-linked",
+    }
+}
+
+/// As many crates that are alike are listed without being asked for.
+const LISTED: usize = 8;
+
+/// How many kept symbols are shown.
+const SHOWN: usize = 10;
+
+/// Counts, and a table of what deviates from them, for each artifact.
+pub fn tables(report: &LinkReport, options: &Options) -> String {
+    let mut text = String::new();
+    for artifact in &report.artifacts {
+        let preference = if artifact.prefer_dynamic { "dylibs" } else { "rlibs" };
+        writeln!(text, "{} `{}` ({}), {preference} preferred", artifact.crate_type, report.crate_name, artifact.file_name)
+            .expect(IN_MEMORY);
+        crates(&mut text, &artifact.crates, options);
+        for left_out in &artifact.left_out {
+            let reason = ShortNames::of(&artifact.crates).text(&left_out.reason);
+            writeln!(text, "  left out: {}: {reason}", left_out.what).expect(IN_MEMORY);
+        }
+        text.push('\n');
+    }
+    for (number, group) in report.lto.iter().enumerate() {
+        lto_group(&mut text, number + 1, group, options.all);
+    }
+    text
+}
+
+/// How many crates there are of each linkage.
+fn counts(crates: &[CrateFormat]) -> String {
+    let of = |linkage| crates.iter().filter(|c| c.linkage == linkage).count();
+    let all = [Linkage::Static, Linkage::Dynamic, Linkage::IncludedFromDylib, Linkage::NotLinked];
+    let counted: Vec<_> = all.into_iter().filter(|&l| of(l) > 0).map(|l| format!("{} {}", of(l), name(l))).collect();
+    let of_std = crates.iter().filter(|c| c.sysroot).count();
+    format!("{} crates, {of_std} of them the standard library's: {}", crates.len(), counted.join(", "))
+}
+
+/// The crates of an artifact: their number, then a table of those that few others are like.
+fn crates(text: &mut String, crates: &[CrateFormat], options: &Options) {
+    if crates.is_empty() {
+        return;
+    }
+    writeln!(text, "  {}", counts(crates)).expect(IN_MEMORY);
+    let short = ShortNames::of(crates);
+    let filtered = options.named.is_some() || options.linkage.is_some();
+    let asked = |c: &&CrateFormat| {
+        options.named.as_ref().is_none_or(|part| c.id.contains(part.as_str()))
+            && options.linkage.as_ref().is_none_or(|linkage| name(c.linkage) == linkage)
+    };
+    // Kept in the order of the first of each group.
+    let mut groups: Vec<Vec<&CrateFormat>> = Vec::new();
+    for c in crates.iter().filter(asked) {
+        match groups.iter_mut().find(|group| group[0].linkage == c.linkage && group[0].reason == c.reason) {
+            Some(group) => group.push(c),
+            None => groups.push(vec![c]),
+        }
+    }
+    let counted = |group: &Vec<&CrateFormat>| !options.all && !filtered && group.len() > LISTED;
+    let head = ["crate", "linkage", "from", "why"].map(str::to_owned);
+    let listed = groups.iter().filter(|group| !counted(group)).flatten().map(|c| {
+        let from = c.from.clone().unwrap_or_else(|| "-".to_owned());
+        [short.name(&c.id).to_owned(), name(c.linkage).to_owned(), from, short.text(&c.reason)]
+    });
+    let rows: Vec<[String; 4]> = std::iter::once(head).chain(listed).collect();
+    if rows.len() > 1 {
+        let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+        let widths = [width(0), width(1), width(2)];
+        for [id, linkage, from, reason] in &rows {
+            writeln!(text, "  {id:<0$}  {linkage:<1$}  {from:<2$}  {reason}", widths[0], widths[1], widths[2]).expect(IN_MEMORY);
+        }
+    } else if groups.is_empty() {
+        writeln!(text, "  no crate is as asked").expect(IN_MEMORY);
+    }
+    for group in groups.iter().filter(|group| counted(group)) {
+        let (linkage, reason) = (name(group[0].linkage), short.text(&group[0].reason));
+        writeln!(text, "  {} crates are {linkage} (--all lists them): {reason}", group.len()).expect(IN_MEMORY);
+    }
+}
+
+/// Crates by their names; where two have one, with what tells them apart.
+struct ShortNames<'a>(HashMap<&'a str, &'a str>);
+
+impl<'a> ShortNames<'a> {
+    fn of(crates: &'a [CrateFormat]) -> Self {
+        let plain = |id: &'a str| id.split_once('-').map_or(id, |(name, _)| name);
+        let mut times: HashMap<&str, usize> = HashMap::new();
+        for c in crates {
+            *times.entry(plain(&c.id)).or_default() += 1;
+        }
+        Self(crates.iter().map(|c| (c.id.as_str(), plain(&c.id))).filter(|(_, name)| times[name] == 1).collect())
+    }
+
+    fn name<'b>(&'b self, id: &'b str) -> &'b str {
+        self.0.get(id).copied().unwrap_or(id)
+    }
+
+    /// A sentence with crates in it.
+    fn text(&self, text: &str) -> String {
+        text.split(' ').map(|word| self.name(word)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn lto_group(text: &mut String, number: usize, group: &LtoGroup, all: bool) {
+    let LtoGroup { mode, crate_types, threshold, crates, modules, kept, objects, milliseconds } = group;
+    writeln!(
+        text,
+        "LTO group {number} ({mode}): {}",
+        crate_types.iter().map(|crate_type| crate_type.name()).collect::<Vec<_>>().join(", ")
+    )
+    .expect(IN_MEMORY);
+    let list = |names: &[String], most: usize| match names.len() {
+        0 => String::new(),
+        count if all || count <= most => format!(": {}", names.join(", ")),
+        _ => " (--all lists them)".to_owned(),
+    };
+    writeln!(text, "  took part: {modules} modules, its own and of {} crates{}", crates.len(), list(crates, LISTED)).expect(IN_MEMORY);
+    writeln!(text, "  kept: {} symbols for others, {threshold} names count{}", kept.len(), list(kept, SHOWN)).expect(IN_MEMORY);
+    let kib = |bytes: u64| bytes.div_ceil(1024);
+    let largest = objects.iter().copied().max().unwrap_or(0);
+    writeln!(text, "  made: {} objects of {} KiB, the largest of {} KiB", objects.len(), kib(objects.iter().sum()), kib(largest))
+        .expect(IN_MEMORY);
+    if let Some(Milliseconds { total, merge, optimise, generate }) = milliseconds {
+        write!(text, "  took: {total} ms").expect(IN_MEMORY);
+        for (what, time) in [("merging", merge), ("optimising", optimise), ("generating code", generate)] {
+            if let Some(time) = time {
+                write!(text, ", {what} {time}").expect(IN_MEMORY);
+            }
+        }
+        text.push('\n');
+    }
+    text.push('\n');
+}
+
+const IN_MEMORY: &str = "a string takes it";
+
+/// A graph of all artifacts: what each is linked with, and what is inside each dylib.
+pub fn dot(report: &LinkReport) -> String {
+    let mut text = String::from("digraph link {\n  rankdir=LR;\n  node [shape=box, style=filled, fontname=\"sans-serif\"];\n");
+    for artifact in &report.artifacts {
+        writeln!(text, "  \"{}\" [fillcolor=white, penwidth=2];", artifact.crate_type).expect(IN_MEMORY);
+        for edge in edges(artifact) {
+            text.push_str(&edge);
+        }
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn edges(artifact: &Artifact) -> Vec<String> {
+    let top = artifact.crate_type;
+    let mut edges = Vec::new();
+    for c in &artifact.crates {
+        let node = format!("{top}/{}", c.id);
+        let colour = match c.linkage {
+            Linkage::Static => "palegreen",
+            Linkage::Dynamic => "lightskyblue",
+            Linkage::IncludedFromDylib => "lightgrey",
+            Linkage::NotLinked => "white",
+        };
+        edges.push(format!("  \"{node}\" [label=\"{}\\n{}\", fillcolor={colour}];\n", c.id, name(c.linkage)));
+        // What is inside a dylib hangs on the crate whose dylib it is.
+        let inside = artifact.crates.iter().find(|d| d.linkage == Linkage::Dynamic && d.from == c.from);
+        match (c.linkage, inside) {
+            (Linkage::IncludedFromDylib, Some(dylib)) => edges.push(format!("  \"{top}/{}\" -> \"{node}\";\n", dylib.id)),
+            (Linkage::NotLinked, _) => edges.push(format!("  \"{top}\" -> \"{node}\" [style=dotted];\n")),
+            _ => edges.push(format!("  \"{top}\" -> \"{node}\";\n")),
+        }
+    }
+    edges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::report::{CrateFormat, LeftOut, VERSION};
+    use crate::plan::crate_type::CrateType;
+
+    fn report() -> LinkReport {
+        let format = |id: &str, linkage, from: Option<&str>| CrateFormat {
+            id: id.into(),
+            linkage,
+            from: from.map(str::to_owned),
+            sysroot: false,
+            reason: format!("because of {id}"),
+        };
+        let crates = vec![
+            format("a-1", Linkage::Dynamic, Some("liba-1.so")),
+            format("b-1", Linkage::IncludedFromDylib, Some("liba-1.so")),
+            format("c-1", Linkage::NotLinked, None),
+        ];
+        let left_out = vec![LeftOut { what: "allocator shim".into(), reason: "there is one".into() }];
+        let artifact = Artifact { crate_type: CrateType::Bin, file_name: "app".into(), prefer_dynamic: true, crates, left_out };
+        LinkReport { version: VERSION, crate_name: "app".into(), artifacts: vec![artifact], lto: Vec::new() }
+    }
+
+    fn options(all: bool, named: Option<&str>, linkage: Option<&str>) -> Options {
+        let [named, linkage] = [named, linkage].map(|text| text.map(str::to_owned));
+        Options { report: PathBuf::new(), json: false, dot: false, all, named, linkage }
+    }
+
+    #[test]
+    fn a_table() {
+        let expected = "\
+bin `app` (app), dylibs preferred
+  3 crates, 0 of them the standard library's: 1 dynamic, 1 included-from-dylib, 1 not-linked
+  crate  linkage              from       why
+  a      dynamic              liba-1.so  because of a
+  b      included-from-dylib  liba-1.so  because of b
+  c      not-linked           -          because of c
+  left out: allocator shim: there is one
+
+";
+        assert_eq!(tables(&report(), &options(false, None, None)), expected);
+    }
+
+    #[test]
+    fn crates_that_are_alike_are_counted() {
+        let mut report = report();
+        let crates = &mut report.artifacts[0].crates;
+        for number in 0..300 {
+            crates.push(CrateFormat {
+                id: format!("like{number}-1"),
+                linkage: Linkage::Static,
+                from: Some(format!("liblike{number}-1.rlib")),
+                sysroot: false,
+                reason: "as all".into(),
+            });
+        }
+        // Two of one name keep what tells them apart.
+        for hash in ["7", "8"] {
+            let reason = "because of a-1".into();
+            crates.push(CrateFormat { id: format!("twice-{hash}"), linkage: Linkage::Static, from: None, sysroot: true, reason });
+        }
+        let shown = tables(&report, &options(false, None, None));
+        assert!(shown.contains("  305 crates, 2 of them the standard library's: 302 static, 1 dynamic"), "{shown}");
+        assert!(shown.contains("\n  300 crates are static (--all lists them): as all\n"), "{shown}");
+        assert!(shown.contains("\n  twice-7  static") && shown.contains("\n  twice-8  static") && !shown.contains("like7"), "{shown}");
+        for (options, lines, row) in [
+            (options(true, None, None), 310, "  like299  static"),
+            (options(false, Some("like29"), None), 16, "  like29   static"),
+            (options(false, None, Some("dynamic")), 6, "  a      dynamic"),
+            (options(false, Some("none"), None), 5, "  no crate is as asked"),
+        ] {
+            let shown = tables(&report, &options);
+            assert_eq!(shown.lines().count(), lines, "{options:?}: {shown}");
+            assert!(shown.contains(row), "{options:?}: {shown}");
+        }
+    }
+
+    #[test]
+    fn groups_of_lto() {
+        let group = |milliseconds| LtoGroup {
+            mode: "fat".into(),
+            crate_types: vec![CrateType::Cdylib, CrateType::Staticlib],
+            threshold: "C".into(),
+            crates: vec!["a-1".into()],
+            modules: 3,
+            kept: vec!["answer".into()],
+            objects: vec![5 * 1024, 1],
+            milliseconds,
+        };
+        let fat = Milliseconds { total: 9, merge: Some(1), optimise: Some(2), generate: Some(5) };
+        let thin = Milliseconds { total: 7, merge: None, optimise: None, generate: None };
+        let lto = vec![group(None), group(Some(fat)), group(Some(thin))];
+        let report = LinkReport { version: VERSION, crate_name: "x".into(), artifacts: Vec::new(), lto };
+        let tables = tables(&report, &options(false, None, None));
+        let head = |number| format!("LTO group {number} (fat): cdylib, staticlib\n  took part: 3 modules, its own and of 1 crates: a-1\n");
+        let kept = "  kept: 1 symbols for others, C names count: answer\n  made: 2 objects of 6 KiB, the largest of 5 KiB\n";
+        let times = ["", "  took: 9 ms, merging 1, optimising 2, generating code 5\n", "  took: 7 ms\n"];
+        let expected: String = (1..).zip(times).map(|(number, times)| format!("{}{kept}{times}\n", head(number))).collect();
+        assert_eq!(tables, expected);
+    }
+
+    #[test]
+    fn a_graph() {
+        let dot = dot(&report());
+        for part in ["\"bin\" -> \"bin/a-1\";", "\"bin/a-1\" -> \"bin/b-1\";", "lightskyblue", "style=dotted"] {
+            assert!(dot.contains(part), "{part} in {dot}");
+        }
+    }
+}

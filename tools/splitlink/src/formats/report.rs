@@ -1,0 +1,150 @@
+//! The link report: what link-only decided for each crate, and why. `docs/dependency-formats.md`
+//! describes it.
+
+use crate::formats::Linkage;
+use crate::plan::crate_type::CrateType;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
+
+/// The version of the format that this program writes and reads.
+pub const VERSION: u32 = 3;
+
+/// A link report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkReport {
+    /// The version of this format, [`VERSION`].
+    pub version: u32,
+    /// The name of the crate that is linked.
+    pub crate_name: String,
+    /// One for each crate type that was linked.
+    pub artifacts: Vec<Artifact>,
+    /// One for each run of LTO; none without.
+    pub lto: Vec<LtoGroup>,
+}
+
+/// Artifacts that shared one run of LTO.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LtoGroup {
+    /// `thin` or `fat`.
+    pub mode: String,
+    /// The crate types of the artifacts.
+    pub crate_types: Vec<CrateType>,
+    /// How far symbols reach that are kept: `C` or `Rust`.
+    pub threshold: String,
+    /// The identities of the crates below that are linked statically, of which all that is bitcode
+    /// could take part.
+    pub crates: Vec<String>,
+    /// How many modules could take part.
+    pub modules: usize,
+    /// The symbols that were kept for what is outside, in order.
+    pub kept: Vec<String>,
+    /// The size of each object that came out, in bytes, in the order in which they are linked.
+    pub objects: Vec<u64>,
+    /// How long it took; only with `--report-times`, which makes the report's bytes differ from run
+    /// to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<Milliseconds>,
+}
+
+/// How long a run of LTO took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Milliseconds {
+    /// All of it, gathering what takes part included.
+    pub total: u64,
+    /// Fat: making one module of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<u64>,
+    /// Fat: the optimisations that look at more than one function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimise: Option<u64>,
+    /// Fat: optimising the parts to the end, and their code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generate: Option<u64>,
+}
+
+/// How one artifact was linked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artifact {
+    /// The crate type.
+    pub crate_type: CrateType,
+    /// The artifact's file name.
+    pub file_name: String,
+    /// Whether dylibs were preferred.
+    pub prefer_dynamic: bool,
+    /// Every crate, in the order of the link line; those of which nothing is linked at the end.
+    pub crates: Vec<CrateFormat>,
+    /// What else of the plan was left out.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// How one crate takes part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrateFormat {
+    /// Its identity ([`crate::files::crates::identity`]).
+    #[serde(rename = "crate")]
+    pub id: String,
+    /// How it takes part.
+    pub linkage: Linkage,
+    /// The file name of the rlib or dylib that its code is in; absent for a crate that is not
+    /// linked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Whether it comes from the sysroot.
+    pub sysroot: bool,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// Something of the plan that is not in the artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// What it is.
+    pub what: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl LinkReport {
+    /// Reads the report at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no report or one of another version.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| {
+            format!("cannot read the link report `{}`\n  help: `splitlink link-only --report` writes it", path.display())
+        })?;
+        Self::parse(&text).with_context(|| format!("cannot use the link report `{}`", path.display()))
+    }
+
+    /// Takes the text of a report apart.
+    ///
+    /// # Errors
+    /// If it is no report, or one of another version.
+    pub fn parse(text: &str) -> Result<Self> {
+        let value: serde_json::Value = serde_json::from_str(text).context("it is not JSON\n  help: was it truncated?")?;
+        match value.get("version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version == u64::from(VERSION) => {}
+            Some(version) => {
+                bail!("it is of version {version}, and this splitlink reads version {VERSION}\n  help: use the splitlink that wrote it")
+            }
+            None => bail!("it has no version, so it is no link report\n  help: give the file that `splitlink link-only --report` wrote"),
+        }
+        serde_json::from_value(value)
+            .context("it does not have the form that its version promises\n  help: was it edited? run the link-only action again")
+    }
+
+    /// The report as text: indented JSON, the same for the same report.
+    pub fn to_text(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a report is plain data");
+        text.push('\n');
+        text
+    }
+}

@@ -1,0 +1,54 @@
+//! The interface of a crate: its source without what no other crate can see.
+//!
+//! Dependents compile against the metadata of the interface ([`crate::compile::metadata`]), and the
+//! code that is linked comes from the real source ([`crate::compile::codegen`]). A change in a body
+//! that nobody else can see then leaves the interface as it was, to the byte, and with it everything
+//! above.
+//!
+//! [`bodies`] says which bodies those are, [`source`] cuts them out of a file, and [`tree`] does so
+//! for a crate.
+
+mod bodies;
+mod source;
+pub(crate) mod tree;
+
+use crate::rustc::args::RustcArgs;
+use proc_macro2::TokenStream;
+
+/// The interface of a file with the contents `text`, of a crate that defines no macros elsewhere;
+/// none for a file that is kept whole.
+pub fn of_file(text: &str) -> Option<String> {
+    let tokens: TokenStream = text.parse().ok()?;
+    let file = syn::parse2(tokens.clone()).ok()?;
+    Some(source::Source::new(text, &file, tokens, &source::macros(&file))?.text)
+}
+
+/// Why a crate that is compiled with `args` has no interface other than its real metadata; none if
+/// it may have one.
+///
+/// rustc takes facts about a function from its body into other crates where it optimises: whether
+/// it is inlined there (`rustc_mir_transform::cross_crate_inline`) and what its parameters are good
+/// for (`rustc_mir_transform::deduce_param_attrs`). It does neither at opt-level 0 (1.95, both).
+pub(crate) fn refused(args: &RustcArgs) -> Option<&'static str> {
+    if args.has("-O") || args.codegen("opt-level").is_some_and(|level| level != "0") {
+        return Some("it is optimised, so rustc uses bodies in other crates");
+    }
+    // A legacy name has a hash in it that counts what is in the body
+    // (`rustc_symbol_mangling::legacy`, 1.95).
+    if args.codegen("symbol-mangling-version").is_some_and(|version| version != "v0") {
+        return Some("its symbols have names that depend on bodies");
+    }
+    if args.has("--test") {
+        return Some("it is a test");
+    }
+    if args.codegen_options().any(|(key, _)| key == "instrument-coverage") {
+        return Some("coverage counts every body");
+    }
+    None
+}
+
+/// Has rustc give symbols names that do not depend on bodies.
+pub(crate) fn name_symbols(args: &mut RustcArgs) {
+    args.remove_codegen("symbol-mangling-version", |_| true);
+    args.push("codegen", "symbol-mangling-version=v0");
+}

@@ -1,0 +1,401 @@
+//! The interface of one source file.
+//!
+//! Code that other crates compile is *fixed*: it stays where it is, to line and column, for it shows
+//! in panics, in backtraces and in debug information. All else *floats*: it comes right behind what
+//! is before it, so that its place follows from what is fixed alone.
+//!
+//! ```text
+//! pub struct Point(f64);                     pub struct Point(f64); impl Point { fn norm(&self) {loop{}} }
+//!
+//! impl Point {
+//!     fn norm(&self) { 40 lines }
+//! }
+//! pub fn twice<T: Add>(x: T) -> T { x + x }  pub fn twice<T: Add>(x: T) -> T { x + x }
+//! ```
+//!
+//! Here a line more in `norm` moves `twice`, and only then is the interface another. The order stays
+//! as it is, since rustc counts `impl` blocks, and the numbers are in the names of symbols.
+
+use super::bodies::{is_generic, is_inert, is_visible};
+use proc_macro2::{TokenStream, TokenTree};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::{Attribute, Block, Expr, ImplItem, Item, ItemImpl, ItemTrait, Signature, TraitItem};
+
+/// What stands for a body that is cut out.
+const NO_BODY: &str = "{loop{}}";
+
+/// The interface of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    /// Its text.
+    pub text: String,
+    /// The words in bodies that were cut out, among which are the names of other crates.
+    pub words: BTreeSet<String>,
+}
+
+/// The names of the macros that a file defines.
+pub(super) fn macros(file: &syn::File) -> BTreeSet<String> {
+    struct Finder(BTreeSet<String>);
+    impl<'ast> Visit<'ast> for Finder {
+        fn visit_item_macro(&mut self, item: &'ast syn::ItemMacro) {
+            self.0.extend(item.ident.as_ref().map(ToString::to_string));
+        }
+    }
+    let mut finder = Finder(BTreeSet::new());
+    finder.visit_file(file);
+    finder.0
+}
+
+impl Source {
+    /// The interface of the file with the contents `text`, which is `file`; none if something fixed
+    /// cannot be left where it is. `own_macros` are the names of the macros that the crate defines.
+    pub(super) fn new(text: &str, file: &syn::File, tokens: TokenStream, own_macros: &BTreeSet<String>) -> Option<Self> {
+        let mut cutter = Cutter { own_macros, fixed: Vec::new(), cut: Vec::new(), dropped: Vec::new() };
+        cutter.items(&file.items);
+        let tokens = Tokens::new(text, tokens);
+        Some(Self { text: tokens.without(&cutter)?, words: tokens.words_in(&cutter.cut) })
+    }
+
+    /// Adds `text` at the end.
+    pub(super) fn add(&mut self, text: &str) {
+        self.text.truncate(self.text.trim_end().len());
+        self.text += &format!(" {text}\n");
+    }
+}
+
+/// Says what becomes of each part of a file; what is in no list floats. All lists are in order.
+struct Cutter<'a> {
+    own_macros: &'a BTreeSet<String>,
+    fixed: Vec<Range<usize>>,
+    /// Bodies that are cut out.
+    cut: Vec<Range<usize>>,
+    /// What is not there at all.
+    dropped: Vec<Range<usize>>,
+}
+
+impl Cutter<'_> {
+    fn items(&mut self, items: &[Item]) {
+        for item in items {
+            let range = item.span().byte_range();
+            match item {
+                _ if is_for_tests(attributes(item)) => self.dropped.push(range),
+                Item::Fn(function) => self.function(&function.attrs, &function.sig, &function.block, range),
+                Item::Impl(block) => self.implementation(block),
+                Item::Trait(item) => self.definition(item),
+                Item::Mod(module) => {
+                    if let Some((_, items)) = &module.content {
+                        self.items(items);
+                    }
+                }
+                Item::Struct(item) => self.fix(range, !item.attrs.iter().all(is_inert_for_type)),
+                Item::Enum(item) => self.fix(range, !item.attrs.iter().all(is_inert_for_type)),
+                Item::Union(item) => self.fix(range, !item.attrs.iter().all(is_inert_for_type)),
+                Item::Const(item) => self.fix(range, !item.attrs.iter().all(is_inert) || !is_simple(&item.expr)),
+                Item::Static(item) => self.fix(range, !item.attrs.iter().all(is_inert) || !is_simple(&item.expr)),
+                Item::ExternCrate(_) | Item::TraitAlias(_) | Item::Type(_) | Item::Use(_) => {}
+                // A macro may be anything.
+                _ => self.fixed.push(range),
+            }
+        }
+    }
+
+    fn fix(&mut self, range: Range<usize>, has_code: bool) {
+        if has_code {
+            self.fixed.push(range);
+        }
+    }
+
+    fn function(&mut self, attrs: &[Attribute], signature: &Signature, block: &Block, range: Range<usize>) {
+        if is_visible(attrs, signature, block, self.own_macros) {
+            self.fixed.push(range);
+        } else {
+            self.cut.push(block.brace_token.span.join().byte_range());
+        }
+    }
+
+    fn implementation(&mut self, block: &ItemImpl) {
+        if !block.attrs.iter().all(is_inert) {
+            return self.fixed.push(block.span().byte_range());
+        }
+        for item in &block.items {
+            let range = item.span().byte_range();
+            match item {
+                ImplItem::Fn(function) if !is_generic(&block.generics) => {
+                    self.function(&function.attrs, &function.sig, &function.block, range);
+                }
+                ImplItem::Const(item) => self.fix(range, !item.attrs.iter().all(is_inert) || !is_simple(&item.expr)),
+                ImplItem::Type(_) => {}
+                _ => self.fixed.push(range),
+            }
+        }
+    }
+
+    fn definition(&mut self, item: &ItemTrait) {
+        if !item.attrs.iter().all(is_inert) {
+            return self.fixed.push(item.span().byte_range());
+        }
+        for item in &item.items {
+            match item {
+                TraitItem::Fn(function) if function.default.is_none() && function.attrs.iter().all(is_inert) => {}
+                TraitItem::Type(_) => {}
+                _ => self.fixed.push(item.span().byte_range()),
+            }
+        }
+    }
+}
+
+fn attributes(item: &Item) -> &[Attribute] {
+    match item {
+        Item::Const(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Mod(item) => &item.attrs,
+        Item::Static(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Trait(item) => &item.attrs,
+        Item::Type(item) => &item.attrs,
+        Item::Use(item) => &item.attrs,
+        _ => &[],
+    }
+}
+
+/// Whether one of `attributes` is `#[cfg(test)]`: a crate with an interface is no test.
+fn is_for_tests(attributes: &[Attribute]) -> bool {
+    let is_test = |attribute: &Attribute| {
+        attribute.path().is_ident("cfg") && attribute.meta.require_list().is_ok_and(|list| list.tokens.to_string() == "test")
+    };
+    attributes.iter().any(is_test)
+}
+
+/// Whether an attribute makes no code of the type that it is on.
+fn is_inert_for_type(attribute: &Attribute) -> bool {
+    is_inert(attribute) || ["non_exhaustive", "repr"].iter().any(|name| attribute.path().is_ident(name))
+}
+
+/// Whether a value is one without calls and macros, so that no place in it ever shows.
+fn is_simple(value: &Expr) -> bool {
+    struct Finder(bool);
+    impl<'ast> Visit<'ast> for Finder {
+        fn visit_expr(&mut self, found: &'ast Expr) {
+            let is_simple = matches!(
+                found,
+                Expr::Array(_)
+                    | Expr::Group(_)
+                    | Expr::Lit(_)
+                    | Expr::Paren(_)
+                    | Expr::Path(_)
+                    | Expr::Reference(_)
+                    | Expr::Struct(_)
+                    | Expr::Tuple(_)
+            );
+            self.0 &= is_simple;
+            visit::visit_expr(self, found);
+        }
+    }
+    let mut finder = Finder(true);
+    finder.visit_expr(value);
+    finder.0
+}
+
+/// A file's text and its tokens.
+struct Tokens<'a> {
+    text: &'a str,
+    /// Where each is, in order. A comment that documents something is one.
+    ranges: Vec<Range<usize>>,
+}
+
+impl<'a> Tokens<'a> {
+    fn new(text: &'a str, tokens: TokenStream) -> Self {
+        fn add(tokens: TokenStream, ranges: &mut Vec<Range<usize>>) {
+            for token in tokens {
+                match token {
+                    TokenTree::Group(group) => {
+                        ranges.push(group.span_open().byte_range());
+                        add(group.stream(), ranges);
+                        ranges.push(group.span_close().byte_range());
+                    }
+                    other => ranges.push(other.span().byte_range()),
+                }
+            }
+        }
+        let (mut all, mut ranges) = (Vec::new(), Vec::<Range<usize>>::new());
+        add(tokens, &mut all);
+        for range in all {
+            // The tokens that a comment stands for are all where the comment is.
+            if !range.is_empty() && ranges.last().is_none_or(|last| last.end <= range.start) {
+                ranges.push(range);
+            }
+        }
+        Self { text, ranges }
+    }
+
+    /// The text as `cutter` wants it; none if something fixed cannot be left where it is.
+    fn without(&self, cutter: &Cutter<'_>) -> Option<String> {
+        let mut page = Page::default();
+        // Up to where the page has what there is of the text, and the end of the token before.
+        let (mut at, mut end) = (0, 0);
+        for range in &self.ranges {
+            let token = &self.text[range.clone()];
+            if around(range, &cutter.dropped).is_some() {
+            } else if let Some(body) = around(range, &cutter.cut) {
+                if body.start == range.start {
+                    page.float(NO_BODY, true);
+                }
+            } else if around(range, &cutter.fixed).is_some() {
+                page.blank(&self.text[at..range.start]);
+                page.put(token)?;
+                at = range.end;
+            } else {
+                page.float(&in_one_line(token), end != range.start);
+            }
+            end = range.end;
+        }
+        Some(page.finish())
+    }
+
+    /// The words in `ranges`.
+    fn words_in(&self, ranges: &[Range<usize>]) -> BTreeSet<String> {
+        let inside = self.ranges.iter().filter(|range| around(range, ranges).is_some());
+        inside.map(|range| self.text[range.clone()].trim_start_matches("r#").to_owned()).collect()
+    }
+}
+
+/// The one of `ranges`, which are in order, that has all of `range` in it.
+fn around<'a>(range: &Range<usize>, ranges: &'a [Range<usize>]) -> Option<&'a Range<usize>> {
+    let behind = ranges.partition_point(|other| other.start <= range.start);
+    ranges[..behind].last().filter(|other| range.end <= other.end)
+}
+
+/// `token`, or the attribute that a comment which documents something is short for.
+fn in_one_line(token: &str) -> String {
+    let (mark, text) = match token.get(..3) {
+        Some("///") => ("#", &token[3..]),
+        Some("//!") => ("#!", &token[3..]),
+        Some("/**") => ("#", token[3..].trim_end_matches("*/")),
+        Some("/*!") => ("#!", token[3..].trim_end_matches("*/")),
+        _ => return token.to_owned(),
+    };
+    format!("{mark}[doc={text:?}]")
+}
+
+/// A text in the making.
+#[derive(Default)]
+struct Page {
+    text: String,
+    /// Whether the line has something that floats on it, so that nothing is fixed behind that.
+    has_floating: bool,
+}
+
+impl Page {
+    /// Leaves the room that `text` takes.
+    fn blank(&mut self, text: &str) {
+        for character in text.chars() {
+            if character == '\n' {
+                self.text.truncate(self.text.trim_end_matches(' ').len());
+                self.text.push('\n');
+                self.has_floating = false;
+            } else if !self.has_floating {
+                self.text.push(' ');
+            }
+        }
+    }
+
+    /// Puts `token` here; none if it would not be in its place.
+    fn put(&mut self, token: &str) -> Option<()> {
+        if self.has_floating {
+            return None;
+        }
+        self.text += token;
+        // Behind a comment the line is the comment's.
+        self.has_floating = token.starts_with("//");
+        Some(())
+    }
+
+    /// Adds `token`, which has no place of its own, behind a space if it is `apart`.
+    fn float(&mut self, token: &str, apart: bool) {
+        if apart && !self.text.is_empty() && !self.text.ends_with(['\n', ' ']) {
+            self.text.push(' ');
+        }
+        self.text += token;
+        self.has_floating = true;
+    }
+
+    fn finish(mut self) -> String {
+        self.text.truncate(self.text.trim_end().len());
+        self.text.push('\n');
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interface(text: &str) -> Option<Source> {
+        let tokens: TokenStream = text.parse().unwrap();
+        let file = syn::parse2(tokens.clone()).unwrap();
+        Source::new(text, &file, tokens, &macros(&file))
+    }
+
+    fn text(source: &str) -> String {
+        interface(source).unwrap().text
+    }
+
+    #[test]
+    fn what_stays_and_what_goes() {
+        let cases = [
+            ("//! A.\n//! \"B\".\n\npub fn f() -> u8 {\n    1\n}\n", "#![doc=\" A.\"] #![doc=\" \\\"B\\\".\"] pub fn f() -> u8 {loop{}}\n"),
+            // A comment is nothing, also between tokens.
+            ("/* a */ pub /* b */ struct A; // c\n", "pub struct A;\n"),
+            // What is generic stays in its place, and what is before it takes no lines.
+            ("use a::b;\nfn f() {\n}\n\nfn g<T>() {\n    f() // c\n}\n", "use a::b; fn f() {loop{}}\n\n\n\nfn g<T>() {\n    f()\n}\n"),
+            // A derive makes code.
+            ("struct A;\n#[derive(Clone)]\nstruct B;\n", "struct A;\n#[derive(Clone)]\nstruct B;\n"),
+            ("\n\n#[repr(C)]\nstruct A(u8);\n", "#[repr(C)] struct A(u8);\n"),
+            // Of an `impl` the header floats, and each function is what it is.
+            (
+                "impl A {\n    /// Doc.\n    fn f(&self) { a() }\n    #[inline]\n    fn g(&self) { b() }\n    const C: u8 = 1;\n}\n",
+                "impl A { #[doc=\" Doc.\"] fn f(&self) {loop{}}\n\n\n    #[inline]\n    fn g(&self) { b() } const C: u8 = 1; }\n",
+            ),
+            ("impl<T> A<T> {\n    fn f() { a() }\n}\n", "impl<T> A<T> {\n    fn f() { a() } }\n"),
+            (
+                "impl<'a> B for A<'a> {\n    type C = u8;\n    fn f() { a() }\n}\n",
+                "impl<'a> B for A<'a> { type C = u8; fn f() {loop{}} }\n",
+            ),
+            ("trait A {\n    fn f();\n    fn g() { a() }\n}\n", "trait A { fn f();\n\n    fn g() { a() } }\n"),
+            (
+                "const A: u8 = 1;\nconst B: u8 = b();\nstatic C: &[u8] = &[1, 2];\n",
+                "const A: u8 = 1;\nconst B: u8 = b(); static C: &[u8] = &[1, 2];\n",
+            ),
+            ("mod a;\nmod b {\n    fn f() { 1 }\n    fn g<T>() {}\n}\n", "mod a; mod b { fn f() {loop{}}\n\n\n    fn g<T>() {} }\n"),
+            ("macro_rules! m { () => {} }\nm!();\nfn f() {}\n", "macro_rules! m { () => {} }\nm!(); fn f() {loop{}}\n"),
+            (
+                "fn f() {}\n#[cfg(test)]\nmod tests {\n    fn g<T>() {}\n}\n#[cfg(not(test))]\nfn h<T>() {}\n",
+                "fn f() {loop{}}\n\n\n\n\n#[cfg(not(test))]\nfn h<T>() {}\n",
+            ),
+        ];
+        for (source, expected) in cases {
+            assert_eq!(text(source), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_moved_that_is_fixed() {
+        // In one line there is no room before what is fixed.
+        for source in ["fn f() {} fn g<T>() {}\n", "fn f<T>() {} struct A; fn g<T>() {}\n"] {
+            assert_eq!(interface(source), None, "{source}");
+        }
+        assert_eq!(text("fn f<T>() {} fn g<T>() {}\n"), "fn f<T>() {} fn g<T>() {}\n");
+    }
+
+    #[test]
+    fn the_words_of_bodies_are_told() {
+        let source = interface("fn f() { other::g(r#mod::h!(third)); }\nfn g<T>() { fourth::g() }\n").unwrap();
+        assert!(["other", "third", "mod"].iter().all(|word| source.words.contains(*word)), "{:?}", source.words);
+        assert!(!source.words.contains("fourth"), "{:?}", source.words);
+    }
+}

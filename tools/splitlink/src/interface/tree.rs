@@ -1,0 +1,228 @@
+//! The interface of a crate on disk: a copy of its tree of sources.
+
+use super::source::{Source, macros};
+use anyhow::{Context, Result};
+use proc_macro2::TokenStream;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+/// A crate's interface, as rustc can compile it.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    /// The root.
+    pub root: PathBuf,
+    /// The folder that stands for the working folder.
+    pub folder: PathBuf,
+}
+
+/// A file that was read.
+struct Parsed {
+    text: String,
+    tokens: TokenStream,
+    file: syn::File,
+    has_modules_beside: bool,
+}
+
+impl Parsed {
+    /// None for what is not to be understood, and for what would not be in its place.
+    fn read(path: &Path, is_root: bool) -> Option<Self> {
+        let text = fs::read_to_string(path).ok()?;
+        let is_plain = !text.starts_with('\u{feff}') && (!text.starts_with("#!") || text.starts_with("#![")) && !text.contains('\r');
+        let tokens: TokenStream = is_plain.then(|| text.parse().ok())??;
+        let file = syn::parse2(tokens.clone()).ok()?;
+        Some(Self { text, tokens, file, has_modules_beside: is_root || path.ends_with("mod.rs") })
+    }
+}
+
+impl Tree {
+    /// Makes the interface of the crate with the root `root`, under `conditions`, in `folder`, which
+    /// is empty. It names those of the crates `externs` that bodies name. None if the crate has no
+    /// interface but itself.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub(crate) fn write(root: &Path, conditions: &BTreeSet<String>, externs: &BTreeSet<String>, folder: &Path) -> Result<Option<Self>> {
+        if !is_below_here(root) {
+            return Ok(None);
+        }
+        let Some(files) = parse(root, conditions) else { return Ok(None) };
+        let own_macros: BTreeSet<String> = files.values().flat_map(|parsed| macros(&parsed.file)).collect();
+        let mut sources = BTreeMap::new();
+        for (path, parsed) in &files {
+            if let Some(source) = Source::new(&parsed.text, &parsed.file, parsed.tokens.clone(), &own_macros) {
+                sources.insert(path.clone(), source);
+            }
+        }
+        let used: BTreeSet<String> = sources.values().flat_map(|source| source.words.intersection(externs)).cloned().collect();
+        match sources.get_mut(root) {
+            // The root has to name them: rustc takes no notice of a crate that nothing names, and
+            // the link would lack it.
+            None if !used.is_empty() => return Ok(None),
+            None => {}
+            Some(source) => used.iter().for_each(|name| source.add(&format!("extern crate {name} as _;"))),
+        }
+        if sources.is_empty() {
+            return Ok(None);
+        }
+        write(&sources, folder)?;
+        Ok(Some(Self { root: folder.join(root), folder: folder.to_owned() }))
+    }
+}
+
+/// Whether the crate with the root `root` has an interface other than itself, as far as its sources
+/// tell: the root alone decides it.
+pub(crate) fn is_possible(root: &Path, conditions: &BTreeSet<String>) -> bool {
+    is_below_here(root) && parse_root(root, conditions).is_some()
+}
+
+fn is_below_here(root: &Path) -> bool {
+    root.components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// A crate's root; none if it uses features of rustc's by which bodies may be seen elsewhere.
+fn parse_root(root: &Path, conditions: &BTreeSet<String>) -> Option<Parsed> {
+    Parsed::read(root, true).filter(|parsed| !parsed.file.attrs.iter().any(|attribute| has_features(attribute, conditions)))
+}
+
+/// The files of a crate that are found from its root; none where [`parse_root`] gives none.
+fn parse(root: &Path, conditions: &BTreeSet<String>) -> Option<BTreeMap<PathBuf, Parsed>> {
+    let mut files = BTreeMap::new();
+    let mut pending = vec![(root.to_owned(), parse_root(root, conditions)?)];
+    while let Some((path, parsed)) = pending.pop() {
+        for module in modules(&parsed.file.items, &mut Vec::new()) {
+            if let Some(found) = find_module(&path, parsed.has_modules_beside, &module)
+                && !files.contains_key(&found)
+                && let Some(parsed) = Parsed::read(&found, false)
+            {
+                pending.push((found, parsed));
+            }
+        }
+        files.insert(path, parsed);
+    }
+    Some(files)
+}
+
+/// Whether an attribute of the root allows features of rustc's: `#![feature(…)]`, or the same under a
+/// condition that may hold.
+fn has_features(attribute: &syn::Attribute, conditions: &BTreeSet<String>) -> bool {
+    if !attribute.path().is_ident("cfg_attr") {
+        return attribute.path().is_ident("feature");
+    }
+    let Ok(list) = attribute.meta.require_list() else { return true };
+    let tokens: Vec<_> = list.tokens.clone().into_iter().map(|token| token.to_string()).collect();
+    let Some((condition, rest)) = tokens.iter().position(|token| token == ",").map(|at| tokens.split_at(at)) else { return true };
+    // One name, or a name and its value; what is put together of several is not looked into.
+    let is_off = matches!(condition.len(), 1 | 3) && !conditions.contains(&condition.concat());
+    rest.iter().any(|token| token == "feature") && !is_off
+}
+
+/// The modules among `items` that are files of their own, by the names on the way.
+fn modules(items: &[syn::Item], path: &mut Vec<String>) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for item in items {
+        let syn::Item::Mod(module) = item else { continue };
+        if module.attrs.iter().any(|attribute| attribute.path().is_ident("path") || attribute.path().is_ident("cfg_attr")) {
+            continue;
+        }
+        path.push(module.ident.to_string().trim_start_matches("r#").to_owned());
+        match &module.content {
+            Some((_, items)) => found.extend(modules(items, path)),
+            None => found.push(path.clone()),
+        }
+        path.pop();
+    }
+    found
+}
+
+/// The file of a module that the file `path` declares (`rustc_expand::module`, 1.95); none where
+/// rustc would complain.
+fn find_module(path: &Path, has_modules_beside: bool, module: &[String]) -> Option<PathBuf> {
+    let mut folder = if has_modules_beside { path.parent()?.to_owned() } else { path.with_extension("") };
+    let (name, outer) = module.split_last()?;
+    folder.extend(outer);
+    let files = [folder.join(format!("{name}.rs")), folder.join(name).join("mod.rs")];
+    let mut found = files.into_iter().filter(|file| file.is_file());
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// Writes `sources` below `folder`, with links to everything that is beside them.
+fn write(sources: &BTreeMap<PathBuf, Source>, folder: &Path) -> Result<()> {
+    let mut folders = BTreeSet::new();
+    for path in sources.keys() {
+        folders.extend(path.ancestors().skip(1).map(Path::to_owned));
+    }
+    let here = std::env::current_dir().context("cannot tell the working folder")?;
+    for dir in &folders {
+        let copy = folder.join(dir);
+        fs::create_dir_all(&copy).with_context(|| format!("cannot make the folder `{}`", copy.display()))?;
+        let original = here.join(dir);
+        let entries = fs::read_dir(&original).with_context(|| format!("cannot list `{}`", original.display()))?;
+        for entry in entries.flatten() {
+            let path = dir.join(entry.file_name());
+            if !folders.contains(&path) && !sources.contains_key(&path) {
+                let link = folder.join(&path);
+                std::os::unix::fs::symlink(entry.path(), &link).with_context(|| format!("cannot make the link `{}`", link.display()))?;
+            }
+        }
+    }
+    for (path, source) in sources {
+        let file = folder.join(path);
+        fs::write(&file, &source.text).with_context(|| format!("cannot write `{}`", file.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_found_where_rustc_looks() {
+        let dir = std::env::temp_dir().join(format!("splitlink-interface-{}", std::process::id()));
+        let write = |path: &str, text: &str| {
+            let path = dir.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("lib.rs", "mod a; mod b; mod c { mod d; } mod none; #[path = \"elsewhere.rs\"] mod e; mod both;");
+        write("a.rs", "mod inner;");
+        write("a/inner.rs", "");
+        write("b/mod.rs", "mod beside;");
+        write("b/beside.rs", "");
+        write("c/d.rs", "mod deep;");
+        write("c/d/deep.rs", "fn (");
+        write("elsewhere.rs", "");
+        write("both.rs", "");
+        write("both/mod.rs", "");
+        let files = parse(&dir.join("lib.rs"), &BTreeSet::new()).unwrap();
+        let found: Vec<_> = files.keys().map(|path| path.strip_prefix(&dir).unwrap().to_str().unwrap()).collect();
+        assert_eq!(found, ["a/inner.rs", "a.rs", "b/beside.rs", "b/mod.rs", "c/d.rs", "lib.rs"]);
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn crates_with_features_have_no_interface() {
+        let dir = std::env::temp_dir().join(format!("splitlink-features-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let root = dir.join("lib.rs");
+        let conditions = BTreeSet::from(["nightly".to_owned(), "feature=\"unstable\"".to_owned()]);
+        for (text, expected) in [
+            ("#![feature(a)]", false),
+            ("#![cfg_attr(nightly, feature(a))]", false),
+            ("#![cfg_attr(feature = \"unstable\", feature(a))]", false),
+            ("#![cfg_attr(any(docsrs, other), feature(a))]", false),
+            ("#![cfg_attr(docsrs, feature(doc_cfg))]", true),
+            ("#![cfg_attr(feature = \"other\", feature(a))]", true),
+            ("#![cfg_attr(feature = \"unstable\", no_std)]", true),
+            ("#![no_std]", true),
+            ("fn (", false),
+            ("#!/usr/bin/env run\nfn f() {}", false),
+            ("fn f() {}\r\n", false),
+        ] {
+            fs::write(&root, text).unwrap();
+            assert_eq!(parse(&root, &conditions).is_some(), expected, "{text}");
+        }
+        fs::remove_dir_all(dir).unwrap();
+    }
+}
