@@ -13,8 +13,8 @@ use std::time::Duration;
 const PREFIX: &str = "splitlink-worker-";
 const LOCK: &str = "lock";
 
-/// A folder that is still hidden after this time was left by a worker that was killed.
-const HIDDEN_FOR: Duration = Duration::from_secs(60 * 60);
+/// A folder that has no lock after this time was left by a worker that was killed.
+const WITHOUT_LOCK_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// A folder that is removed with the worker; one whose worker was killed is removed by the next.
 ///
@@ -35,18 +35,22 @@ impl Place {
     pub fn within(parent: &Path) -> Result<Self> {
         remove_left(parent);
         fs::create_dir_all(parent).with_context(|| scratch::cannot_write(parent))?;
-        // Locked before it gets the name by which others look for it.
-        let (name, hidden) = loop {
-            let name = format!("{PREFIX}{:016x}", RandomState::new().build_hasher().finish());
-            let hidden = parent.join(format!(".{name}"));
-            match DirBuilder::new().mode(0o700).create(&hidden) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => {
-                    made.with_context(|| scratch::cannot_write(&hidden))?;
-                    break (name, hidden);
-                }
+        loop {
+            match Self::with_lock(parent) {
+                // Another worker took it for one that was left, before its lock was taken.
+                Err(error) if is_about(&error, io::ErrorKind::NotFound) && parent.is_dir() => {}
+                // The name is another's.
+                Err(error) if is_about(&error, io::ErrorKind::AlreadyExists) => {}
+                made => return made,
             }
-        };
+        }
+    }
+
+    /// Makes the folder, which is hidden until its lock is taken.
+    fn with_lock(parent: &Path) -> Result<Self> {
+        let name = format!("{PREFIX}{:016x}", RandomState::new().build_hasher().finish());
+        let hidden = parent.join(format!(".{name}"));
+        DirBuilder::new().mode(0o700).create(&hidden).with_context(|| scratch::cannot_write(&hidden))?;
         let lock = File::create_new(hidden.join(LOCK)).with_context(|| scratch::cannot_write(&hidden))?;
         lock.lock().with_context(|| format!("cannot lock `{}`", hidden.display()))?;
         let dir = parent.join(name);
@@ -82,14 +86,19 @@ fn remove_left(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let (hidden, name) = name.strip_prefix('.').map_or((false, &*name), |name| (true, name));
-        if !name.starts_with(PREFIX) || (hidden && !is_old(&entry)) {
+        if !name.strip_prefix('.').unwrap_or(&name).starts_with(PREFIX) {
             continue;
         }
         // This worker looks into no other user's folder, and follows no link.
         let Ok(folder) = PrivateFolder::open(&entry.path()) else { continue };
-        let Ok(lock) = File::open(folder.entry(LOCK)) else { continue };
-        if lock.try_lock().is_ok() {
+        // Held until the folder is gone, so that a worker that waits for it finds nothing to use.
+        let lock = File::open(folder.entry(LOCK));
+        let is_left = match &lock {
+            Ok(lock) => lock.try_lock().is_ok(),
+            // It may be in the making.
+            Err(_) => is_old(&entry),
+        };
+        if is_left {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -97,7 +106,11 @@ fn remove_left(parent: &Path) {
 
 fn is_old(entry: &fs::DirEntry) -> bool {
     let modified = entry.metadata().and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > HIDDEN_FOR))
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > WITHOUT_LOCK_FOR))
+}
+
+fn is_about(error: &anyhow::Error, kind: io::ErrorKind) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == kind)
 }
 
 #[cfg(test)]
@@ -122,8 +135,13 @@ mod tests {
             fs::write(left.join(LOCK), "").unwrap();
         };
         leave(0o700);
+        // Its worker was killed before the folder had its name.
+        let hidden = parent.join(format!(".{PREFIX}left"));
+        fs::create_dir(&hidden).unwrap();
+        fs::set_permissions(&hidden, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(hidden.join(LOCK), "").unwrap();
         let place = Place::within(&parent).unwrap();
-        assert!(!left.exists());
+        assert!(!left.exists() && !hidden.exists());
         // A second worker leaves the first alone, of whatever number its process is: here it is the
         // same.
         let second = Place::within(&parent).unwrap();
@@ -141,6 +159,24 @@ mod tests {
         let mut names: Vec<_> = fs::read_dir(&parent).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, [".splitlink-worker-in-the-making", "elsewhere", "splitlink-worker-left", "splitlink-worker-link"]);
+        fs::remove_dir_all(&parent).unwrap();
+    }
+    #[test]
+    fn nobody_removes_what_is_in_the_making() {
+        let parent = std::env::temp_dir().join(format!("splitlink-places-{}", std::process::id()));
+        fs::create_dir_all(&parent).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        let place = Place::within(&parent).unwrap();
+                        remove_left(&parent);
+                        assert!(place.path().join(LOCK).is_file(), "{}", place.path().display());
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
         fs::remove_dir_all(&parent).unwrap();
     }
 }
