@@ -75,7 +75,7 @@ def _foreign_libraries(target, known):
         `shared` (a library below them that the split builds, too, a File, or None).
     """
     info = target[rust_common.dep_info]
-    rlibs = [f for f in info.transitive_crate_outputs.to_list() if f.extension == "rlib" and f not in known]
+    rlibs = [f for f in info.transitive_crate_outputs.to_list() if f not in known and f.extension == "rlib"]
     if not rlibs:
         return struct(crates = crate_set.empty, first = None, shared = None)
     foreign = {f: True for f in rlibs}
@@ -138,7 +138,7 @@ def _unsplit(target, ctx, deps, reason, help = "", originals = []):
 def _data_runfiles(ctx):
     return [dep[DefaultInfo].default_runfiles for dep in _targets(ctx, "data")]
 
-def _split_library(target, ctx, tools, crate, found, known):
+def _split_library(target, ctx, tools, crate, found, files, known):
     """Builds a library through the split.
 
     Args:
@@ -147,12 +147,13 @@ def _split_library(target, ctx, tools, crate, found, known):
         tools: What `find_toolchains` returned.
         crate: What `new_crate` returned.
         found: What `find_rustc_action` returned.
+        files: The inputs (list of File) of the action that was found.
         known: What `crate_set.known` returned: the files that the split replaces with its own.
 
     Returns:
         A SplitInfo.
     """
-    inputs = library_inputs(target, ctx, crate.info, found.action, known, toolchain_parts(ctx, tools))
+    inputs = library_inputs(target, ctx, crate.info, files, known, crate.exchanged, toolchain_parts(ctx, tools))
     rmeta, rlib = declare_library(ctx, tools.tool, crate, inputs)
     return SplitInfo(
         artifact = None,
@@ -204,7 +205,7 @@ def _crate_types_of(ctx):
             return tag.removeprefix(CRATE_TYPES_TAG_PREFIX)
     return ""
 
-def _split_linked(target, ctx, tools, crate, found, known):
+def _split_linked(target, ctx, tools, crate, found, files, known):
     """Builds a crate that is linked through the split.
 
     Args:
@@ -213,12 +214,13 @@ def _split_linked(target, ctx, tools, crate, found, known):
         tools: What `find_toolchains` returned.
         crate: What `new_crate` returned.
         found: What `find_rustc_action` returned.
+        files: The inputs (list of File) of the action that was found.
         known: What `crate_set.known` returned: the files that the split replaces with its own.
 
     Returns:
         A SplitInfo.
     """
-    inputs = part_inputs(target, ctx, crate.info, found.action, known, tools, toolchain_parts(ctx, tools), crate.lto)
+    inputs = part_inputs(target, ctx, crate.info, found.action, files, known, tools, toolchain_parts(ctx, tools), crate.lto)
     library = _library_of_dylib(ctx)
     plan, modules = declare_no_link(
         ctx,
@@ -373,6 +375,8 @@ def _split_aspect_impl(target, ctx):
         deps = crate_set.union([deps, foreign.crates])
         known = crate_set.known(deps)
 
+    # Of a large program there are thousands at each of thousands of targets.
+    files = found.action.inputs.to_list()
     name = public_name(ctx.label.name)
     version = getattr(ctx.rule.attr, "version", "0.0.0")
     first_party = is_first_party(ctx.label, ctx.attr._first_party[FirstPartyInfo])
@@ -383,7 +387,11 @@ def _split_aspect_impl(target, ctx):
         crate_name = public_crate_name(ctx.label, info.name),
         directory = name + ".splitlink",
         display_name = name if version == "0.0.0" else name + " v" + version,
-        exchanged = [struct(old = f, new = known[f]) for f in found.action.inputs.to_list() if known.get(f)],
+        exchanged = [
+            struct(old = f, new = known[f])
+            for f in files
+            if f in known and known[f]
+        ] if deps.exchanged else [],
         incremental = first_party and ctx.attr._incremental[SwitchInfo].enabled,
         interface = first_party and ctx.attr._interfaces[SwitchInfo].enabled,
         lto = lto,
@@ -391,8 +399,8 @@ def _split_aspect_impl(target, ctx):
         worker = ctx.attr._worker[SwitchInfo].enabled,
     )
     if info.type in _LIBRARY_TYPES:
-        return [_split_library(target, ctx, tools, crate, found, known)]
-    return [_split_linked(target, ctx, tools, crate, found, known)]
+        return [_split_library(target, ctx, tools, crate, found, files, known)]
+    return [_split_linked(target, ctx, tools, crate, found, files, known)]
 
 split_aspect = aspect(
     implementation = _split_aspect_impl,

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::machine::{Machine, MemoryPeak};
 use crate::measure::{median, time};
 use crate::whole_builds::{Bench, unique};
 use anyhow::{Context, Result, bail, ensure};
@@ -91,7 +92,7 @@ struct Contestant {
     flags: &'static [&'static str],
 }
 
-const CONTESTANTS: [Contestant; 4] = [
+const CONTESTANTS: [Contestant; 6] = [
     Contestant { name: "Cargo, incremental", rules: None, flags: &[] },
     Contestant {
         name: "rules_rust, pipelined",
@@ -100,9 +101,12 @@ const CONTESTANTS: [Contestant; 4] = [
     },
     Contestant { name: "splitlink", rules: Some(Rules::Splitlink), flags: &[] },
     Contestant { name: "splitlink, interfaces", rules: Some(Rules::Splitlink), flags: &[INTERFACES] },
+    Contestant { name: "splitlink, incremental", rules: Some(Rules::Splitlink), flags: &[INCREMENTAL] },
+    Contestant { name: "splitlink, both", rules: Some(Rules::Splitlink), flags: &[INTERFACES, INCREMENTAL] },
 ];
 
 const INTERFACES: &str = "--@splitlink//rules/bazel:interfaces";
+const INCREMENTAL: &str = "--@splitlink//rules/bazel:incremental";
 
 /// What came of a build.
 #[derive(Clone)]
@@ -111,6 +115,8 @@ struct Taken {
     wall: Duration,
     /// How many actions ran, or how many crates Cargo compiled.
     actions: usize,
+    /// The most memory in use during the build, in bytes, beyond what was before.
+    memory: u64,
 }
 
 pub fn bench(args: &[String]) -> Result<()> {
@@ -129,6 +135,7 @@ pub fn bench(args: &[String]) -> Result<()> {
     }
     let takes_part = |contestant: &&Contestant| named.is_empty() || named.iter().any(|name| name == contestant.name);
     let contestants: Vec<&Contestant> = CONTESTANTS.iter().filter(takes_part).collect();
+    let machine = Machine::now()?;
     let bench = Bench::new(program, Profile::Dev)?;
     let mut place = Place::new(&bench, developed)?;
     let mut taken: BTreeMap<(usize, usize), Vec<Taken>> = BTreeMap::new();
@@ -143,11 +150,12 @@ pub fn bench(args: &[String]) -> Result<()> {
                 let this = place.build(contestant, log.as_deref())?;
                 let ran = log.map_or(Ok(String::new()), |log| place.what_ran(contestant, &log))?;
                 eprintln!(
-                    "round {round} of {rounds}: {:24} {:24} {:6.2} s, {} actions{ran}",
+                    "round {round} of {rounds}: {:24} {:24} {:6.2} s, {} actions, {} MB{ran}",
                     contestant.name,
                     edit.what,
                     this.wall.as_secs_f64(),
-                    this.actions
+                    this.actions,
+                    this.memory >> 20
                 );
                 if round > 0 {
                     taken.entry((at, who)).or_default().push(this);
@@ -155,26 +163,25 @@ pub fn bench(args: &[String]) -> Result<()> {
             }
         }
     }
+    println!("  {machine}");
     show(&bench, developed, rounds, &contestants, &taken);
     Ok(())
 }
 
-/// Shows the medians of `taken`, by edit and contestant, each with how many actions ran.
+/// Shows the medians of `taken`, by edit and contestant, each with how many actions ran, how much
+/// memory that took at most, and the ratio to the first contestant's time.
 fn show(bench: &Bench, developed: &Developed, rounds: usize, contestants: &[&Contestant], taken: &BTreeMap<(usize, usize), Vec<Taken>>) {
     let Program { package, version, .. } = bench.program;
     println!("{package} {version}, {} crates, fastbuild, from an edit to the running program, medians of {rounds}", bench.crates);
-    print!("  {:24}", "");
-    contestants.iter().for_each(|contestant| print!("{:>26}", contestant.name));
-    println!();
     for (at, edit) in developed.edits.iter().enumerate() {
-        print!("  {:24}", edit.what);
-        for who in 0..contestants.len() {
+        println!("  {}", edit.what);
+        let wall = |who: usize| median(taken[&(at, who)].iter().map(|taken| taken.wall).collect()).as_secs_f64();
+        for (who, contestant) in contestants.iter().enumerate() {
             let these = &taken[&(at, who)];
-            let wall = median(these.iter().map(|taken| taken.wall).collect());
             let actions = these.iter().map(|taken| taken.actions).max().unwrap_or_default();
-            print!("{:>26}", format!("{:.2} s ({actions})", wall.as_secs_f64()));
+            let memory = these.iter().map(|taken| taken.memory).max().unwrap_or_default() >> 20;
+            println!("    {:24}{:7.2} s  {:5.2}  {actions:3} actions  {memory:5} MB", contestant.name, wall(who), wall(who) / wall(0));
         }
-        println!();
     }
 }
 
@@ -244,6 +251,7 @@ impl<'b> Place<'b> {
 
     /// Builds and runs the program; writes an execution log, if there is a place for it.
     fn build(&self, contestant: &Contestant, log: Option<&Path>) -> Result<Taken> {
+        let memory = MemoryPeak::watch()?;
         let start = Instant::now();
         let (mut command, executable) = match contestant.rules {
             None => (self.cargo()?, self.cargo_target.join("debug").join(self.bench.program.bin)),
@@ -258,7 +266,7 @@ impl<'b> Place<'b> {
             None => says.lines().filter(|line| line.trim_start().starts_with("Compiling ")).count(),
             Some(_) => crate::whole_builds::actions(&says),
         };
-        Ok(Taken { wall, actions })
+        Ok(Taken { wall, actions, memory: memory.end() })
     }
 
     fn cargo(&self) -> Result<Command> {

@@ -1,5 +1,6 @@
 //! Benchmarks of splitlink: `dev/bench NAME [ARGUMENT...]`. Each module says what it measures.
 
+mod analysis;
 mod buck2;
 mod edit_loop;
 mod formats;
@@ -17,7 +18,8 @@ use anyhow::{Result, bail};
 /// A benchmark: its name, how it is called, and what runs it with the arguments behind its name.
 type Benchmark = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 8] = [
+const BENCHMARKS: [Benchmark; 9] = [
+    ("analysis", analysis::USAGE, analysis::bench),
     ("buck2", buck2::USAGE, buck2::bench),
     ("edit_loop", edit_loop::USAGE, edit_loop::bench),
     ("formats", formats::USAGE, formats::bench),

@@ -81,7 +81,11 @@ impl Workspace {
         write_changed(&self.root.join(build_file::ROUND_FILE), &format!("ROUND = \"-Cmetadata=round-{name}\"\n"))
     }
 
-    fn write_module(&self, tool: Tool<'_>) -> Result<()> {
+    /// Writes what makes the folder a workspace with splitlink and rules_rust.
+    ///
+    /// # Errors
+    /// If something cannot be written.
+    pub fn write_module(&self, tool: Tool<'_>) -> Result<()> {
         let rust_version = rust_version()?;
         let splitlink = repository();
         let module = format!(

@@ -1,6 +1,6 @@
 //! What Bazel knows of the split before anything runs: which files each action may read.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use splitlink_tests::rules_rust::End;
 
@@ -97,6 +97,19 @@ fn times_are_in_reports_on_request() {
         assert_eq!(graph.actions.iter().filter(timed).count(), expected, "{flag}");
         assert_eq!(links().filter(timed).count(), expected, "{flag}");
     }
+}
+
+#[test]
+fn with_and_without_a_worker_the_commands_are_the_same() {
+    let commands = |flag: &str| -> BTreeMap<Vec<String>, Vec<String>> {
+        let graph = Graph::of("//examples/hello/...", &["--include_param_files", flag]);
+        let ours = graph.actions.into_iter().filter(|action| action.mnemonic.starts_with("Splitlink"));
+        ours.map(|action| (action.outputs, action.arguments)).collect()
+    };
+    let [with, without] = ["--//rules/bazel:worker", "--//rules/bazel:worker=false"].map(commands);
+    let kinds = ["metadata", "codegen", "no-link"];
+    assert!(kinds.iter().all(|kind| with.values().any(|words| words.iter().any(|word| word == kind))), "{with:?}");
+    assert_eq!(with, without);
 }
 
 fn compiling_waits_for_no_code(graph: &Graph) {

@@ -21,6 +21,7 @@ mod real_programs;
 mod remote_execution;
 mod reproducibility;
 mod rule_classes;
+mod rules_rust_attributes;
 mod rules_rust_settings;
 mod run_paths;
 mod tool_configuration;

@@ -34,15 +34,24 @@ fn of_settings() -> Result<(), Failure> {
 fn of_crate_types() -> Result<(), Failure> {
     // Packages of the repository itself must load, so these lie beside it.
     let beside = empty_folder("crate_types")?;
-    for (package, value) in [("none", "[]"), ("unknown", r#"["cdylib", "lib"]"#)] {
+    let takes = |value: &str| format!("rust_multi_crate_type engine: crate_types is {value}; it takes bin, cdylib, dylib, rlib, staticlib");
+    for (package, rule, attribute, text) in [
+        ("none", "rust_multi_crate_type", "crate_types = []", takes("[]")),
+        ("unknown", "rust_multi_crate_type", r#"crate_types = ["cdylib", "lib"]"#, takes(r#"["cdylib", "lib"]"#)),
+        (
+            "program",
+            "rust_binary",
+            r#"crate_type = "cdylib""#,
+            "rust_binary engine: crate_type is \"cdylib\", and the split builds programs by this rule; use rust_shared_library".to_owned(),
+        ),
+    ] {
         let folder = beside.join(package);
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("engine.rs"), "")?;
-        let load = "load(\"//rules/bazel:defs.bzl\", \"rust_multi_crate_type\")\n";
-        let rule = format!("rust_multi_crate_type(name = \"engine\", srcs = [\"engine.rs\"], crate_types = {value})\n");
+        let load = format!("load(\"//rules/bazel:defs.bzl\", \"{rule}\")\n");
+        let rule = format!("{rule}(name = \"engine\", srcs = [\"engine.rs\"], {attribute})\n");
         fs::write(folder.join("BUILD.bazel"), format!("{load}{rule}"))?;
         let said = refused(&[&format!("--package_path=%workspace%:{}", beside.display())], &format!("//{package}:engine"))?;
-        let text = format!("rust_multi_crate_type engine: crate_types is {value}; it takes bin, cdylib, dylib, rlib, staticlib");
         assert!(said.contains(&text), "it does not say `{text}`:\n{said}");
     }
     Ok(())

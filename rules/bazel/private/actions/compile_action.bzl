@@ -36,14 +36,15 @@ def new_crate(info, action, deps, *, crate_name, directory, display_name, exchan
     """
     renamed = crate_name if crate_name != info.name else ""
     return struct(
-        # A worker reads the command from a file, into which only plain text can be put.
-        args = None if worker else action.args,
-        argv = action.argv if worker else None,
+        command = struct(
+            action = action,
+            env = {"CARGO_CRATE_NAME": renamed} if renamed else {},
+            exchanged = exchanged,
+        ),
         crate_name = renamed,
         deps = deps,
         directory = directory,
         display_name = display_name,
-        env = exchanged_env(action.env, exchanged) | ({"CARGO_CRATE_NAME": renamed} if renamed else {}),
         exchanged = exchanged,
         incremental = incremental,
         info = info,
@@ -65,49 +66,42 @@ def new_options(ctx, crate, phase):
         Args, to be completed and given to `declare_compile`.
     """
     args = new_arguments(ctx)
-    if crate.worker:
-        args.add(phase)
+    args.add(phase)
     if crate.incremental:
         args.add("--incremental")
     return args
 
-def declare_compile(ctx, tool, crate, phase, options, **kwargs):
+def declare_compile(ctx, tool, crate, options, **kwargs):
     """Declares an action that runs rules_rust's command for a crate with splitlink before rustc.
 
     Args:
         ctx: The context of a rule or aspect.
         tool: What runs as splitlink.
         crate: What `new_crate` returned.
-        phase: The phase, as the tool calls it.
         options: The Args that `new_options` made.
         **kwargs: What else `ctx.actions.run` takes.
     """
 
-    # What rustc makes then depends on what was built before.
-    uncached = {"no-remote-cache": "1"} if crate.incremental else {}
-    if not crate.worker:
-        ctx.actions.run(
-            executable = tool,
-            arguments = [phase, options, "--"] + crate.args,
-            env = crate.env,
-            execution_requirements = uncached,
-            toolchain = RUST_TOOLCHAIN_TYPE,
-            **kwargs
-        )
-        return
-
     # A worker takes only actions whose command lines and environments are equal, so all that
-    # differs is in the file.
-    options.add_all(["{}={}".format(*variable) for variable in crate.env.items()], format_each = "--env=%s", map_each = _escaped)
-    options.add("--")
-    options.add_all(crate.argv, map_each = _escaped)
+    # differs is in the file, as plain text. Without a worker it is there, too: one command line is
+    # one key of a remote cache.
+    options.add_all([crate.command], map_each = _command_lines)
+
+    # What rustc makes of what was built before is for nobody else.
+    uncached = {"no-remote-cache": "1"} if crate.incremental else {}
     ctx.actions.run(
         executable = tool,
         arguments = ["worker", options],
-        execution_requirements = _WORKER_REQUIREMENTS | uncached,
+        execution_requirements = (_WORKER_REQUIREMENTS if crate.worker else {}) | uncached,
         toolchain = RUST_TOOLCHAIN_TYPE,
         **kwargs
     )
+
+def _command_lines(command):
+    # Called when the action runs. Before, thousands of copies of long command lines would be kept.
+    env = exchanged_env(command.action.env, command.exchanged) | command.env
+    lines = ["--env=" + _escaped("{}={}".format(*variable)) for variable in env.items()]
+    return lines + ["--"] + [_escaped(word) for word in command.action.argv]
 
 def _escaped(word):
     # The tool's worker/action.rs reads it.

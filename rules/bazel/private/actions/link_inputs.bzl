@@ -117,15 +117,17 @@ def _data_of_other_build_scripts(target, crate):
     # A library among them may be linked.
     return {f: True for f in data if f not in needed and not _is_native_library(f)}
 
-def library_inputs(target, ctx, crate, action, replaced, parts):
+def library_inputs(target, ctx, crate, files, replaced, exchanged, parts):
     """Decides which inputs of rules_rust's action a library needs, which is not linked.
 
     Args:
         target: The target of the crate.
         ctx: The aspect's context.
         crate: The CrateInfo of a library.
-        action: The action with which rules_rust compiles it.
+        files: The inputs (list of File) of the action with which rules_rust compiles it.
         replaced: What `crate_set.known` returned: the files that the split replaces with its own.
+        exchanged: Which of the inputs have others in their place: a list of structs of `old` and
+            `new` (File).
         parts: What `toolchain_parts` returned.
 
     Returns:
@@ -133,13 +135,12 @@ def library_inputs(target, ctx, crate, action, replaced, parts):
     """
     own_files = _own_files(ctx, crate)
     others = _data_of_other_build_scripts(target, crate)
-    files = action.inputs.to_list()
     return depset(
         [
             f
             for f in files
             if f not in replaced and (f in own_files or not (f in parts.rust or f in parts.cc or f in others))
-        ] + [replaced[f] for f in files if replaced.get(f) and f not in others],
+        ] + [pair.new for pair in exchanged if pair.old not in others],
         transitive = [parts.compile],
     )
 
@@ -149,7 +150,7 @@ def _own_files(ctx, crate):
         transitive = [crate.srcs, crate.compile_data],
     ).to_list()}
 
-def part_inputs(target, ctx, crate, action, replaced, toolchains, parts, lto):
+def part_inputs(target, ctx, crate, action, files, replaced, toolchains, parts, lto):
     """Decides which inputs of rules_rust's action compiling needs, and which linking.
 
     Args:
@@ -157,6 +158,7 @@ def part_inputs(target, ctx, crate, action, replaced, toolchains, parts, lto):
         ctx: The aspect's context.
         crate: The CrateInfo of a crate that is linked.
         action: The action with which rules_rust compiles and links it.
+        files: Its inputs (list of File).
         replaced: What `crate_set.known` returned: the files that the split replaces with its own.
         toolchains: What `find_toolchains` returned.
         parts: What `toolchain_parts` returned.
@@ -176,7 +178,7 @@ def part_inputs(target, ctx, crate, action, replaced, toolchains, parts, lto):
 
     compile_inputs = []
     link_inputs = []
-    for file in action.inputs.to_list():
+    for file in files:
         if file in replaced:
             # A build script's OUT_DIR may hold libraries.
             new = replaced[file]

@@ -44,7 +44,6 @@ def declare_no_link(ctx, tool, crate, inputs, *, run_path_dirs = [], crate_types
         ctx,
         tool,
         crate,
-        "no-link",
         args,
         inputs = depset(transitive = [inputs, crate.deps.rmetas, crate.deps.proc_macros]),
         outputs = [plan, modules],
