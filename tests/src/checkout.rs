@@ -1,12 +1,12 @@
 //! A clone of this repository's files, built by Bazel with the tool that is tested.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::real_programs::cache;
+use crate::real_programs::{cache, write_changed};
 use crate::rustc_fixture::tools::{names_in, repository, splitlink, succeed};
 use anyhow::{Context, Result, ensure};
 
@@ -41,27 +41,26 @@ const BUILT: [&str; 2] = ["examples", "tests"];
 
 impl Checkout {
     /// Makes the clone in the folder `root`. Nothing of the clone's own is built yet; what
-    /// rules_rust brings may be, by an earlier clone in this place.
+    /// rules_rust brings may be, by an earlier clone in this place. Files that are right already
+    /// stay, so that a Bazel server of that one lives on and knows them.
     ///
     /// # Errors
     /// If it cannot be made.
     pub fn make(root: PathBuf) -> Result<Self> {
-        if root.exists() {
-            fs::remove_dir_all(&root)?;
-        }
         let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(repository()).output()?;
         ensure!(listed.status.success(), "git cannot list the repository's files: {}", String::from_utf8_lossy(&listed.stderr));
-        for name in String::from_utf8(listed.stdout)?.split_terminator('\0') {
-            let (from, to) = (repository().join(name), root.join(name));
-            fs::create_dir_all(to.parent().context("a file is in a folder")?)?;
-            fs::copy(&from, &to).with_context(|| format!("cannot copy {name}"))?;
+        let listed = String::from_utf8(listed.stdout)?;
+        let tools = ["splitlink", "splitlink-lto"].map(|program| (splitlink().with_file_name(program), format!("prebuilt/{program}")));
+        let files = listed.split_terminator('\0').map(|name| (repository().join(name), name.to_owned()));
+        let build_file = "prebuilt/BUILD.bazel";
+        let mut wanted = BTreeSet::from([root.join(build_file)]);
+        for (from, name) in files.chain(tools) {
+            let to = root.join(&name);
+            copy_changed(&from, &to).with_context(|| format!("cannot copy {name}"))?;
+            wanted.insert(to);
         }
-        let prebuilt = root.join("prebuilt");
-        fs::create_dir_all(&prebuilt)?;
-        for program in ["splitlink", "splitlink-lto"] {
-            fs::copy(splitlink().with_file_name(program), prebuilt.join(program)).with_context(|| format!("cannot copy {program}"))?;
-        }
-        fs::write(prebuilt.join("BUILD.bazel"), TOOLCHAIN)?;
+        write_changed(&root.join(build_file), TOOLCHAIN)?;
+        remove_all_but(&wanted, &root)?;
         let clone = Self { root, _lock: None };
         clone.remove_outputs()?;
         Ok(clone)
@@ -158,6 +157,38 @@ impl Checkout {
         }
         Ok(files)
     }
+}
+
+/// Makes `to` a file with the bytes and the mode of `from`, if it is not.
+fn copy_changed(from: &Path, to: &Path) -> Result<()> {
+    let mode = |path: &Path| fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.permissions().mode());
+    if mode(to).is_some_and(|mode| fs::metadata(from).is_ok_and(|from| from.permissions().mode() == mode))
+        && fs::read(from)? == fs::read(to)?
+    {
+        return Ok(());
+    }
+    fs::create_dir_all(to.parent().context("a file is in a folder")?)?;
+    // It may be a program that still runs.
+    match fs::remove_file(to) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(fs::copy(from, to).map(drop)?),
+    }
+}
+
+/// Removes all files below `folder` but the `wanted` ones, and folders that hold nothing then.
+fn remove_all_but(wanted: &BTreeSet<PathBuf>, folder: &Path) -> Result<()> {
+    for name in names_in(folder) {
+        let path = folder.join(name);
+        if fs::symlink_metadata(&path)?.is_dir() {
+            remove_all_but(wanted, &path)?;
+            if names_in(&path).is_empty() {
+                fs::remove_dir(&path)?;
+            }
+        } else if !wanted.contains(&path) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Adds what the split wrote below `folder`: everything in folders named `….splitlink`, and every

@@ -15,6 +15,7 @@ mod workspace;
 
 use command::host_triple;
 pub use command_lines::{COMMAND_LINES, CommandLine, Outcome, write_tree};
+pub(crate) use workspace::write_changed;
 pub use workspace::{Tool, Workspace, cache};
 
 /// The `GIT_DIR` of build scripts: programs put the commit that they are built from into their

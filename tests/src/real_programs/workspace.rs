@@ -161,7 +161,7 @@ impl Drop for Workspace {
 }
 
 /// Writes a file unless it says the same already: Cargo and Bazel would look at a newer one again.
-pub(super) fn write_changed(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn write_changed(path: &Path, text: &str) -> Result<()> {
     if fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(());
     }
