@@ -49,7 +49,6 @@ impl Watched {
         fs::create_dir_all(&folder)?;
         let watched = Self { clone: Checkout::make_shared()?, folder };
         let (real, calls, hold) = (watched.real(), watched.calls(), watched.hold());
-        // A worker of a failed test may still run.
         let _ = fs::remove_file(&real);
         fs::copy(splitlink(), &real)?;
         let _ = fs::remove_file(&hold);
@@ -62,6 +61,8 @@ exec -a "$0" {real:?} "$@"
 "#
         );
         let tool = watched.clone.root.join("prebuilt/splitlink");
+        // A worker of the test before may still run.
+        fs::remove_file(&tool)?;
         fs::write(&tool, script)?;
         fs::set_permissions(&tool, fs::Permissions::from_mode(0o755))?;
         Ok(watched)
