@@ -92,7 +92,7 @@ struct Contestant {
     flags: &'static [&'static str],
 }
 
-const CONTESTANTS: [Contestant; 6] = [
+const CONTESTANTS: [Contestant; 7] = [
     Contestant { name: "Cargo, incremental", rules: None, flags: &[] },
     Contestant {
         name: "rules_rust, pipelined",
@@ -103,10 +103,13 @@ const CONTESTANTS: [Contestant; 6] = [
     Contestant { name: "splitlink, interfaces", rules: Some(Rules::Splitlink), flags: &[INTERFACES] },
     Contestant { name: "splitlink, incremental", rules: Some(Rules::Splitlink), flags: &[INCREMENTAL] },
     Contestant { name: "splitlink, both", rules: Some(Rules::Splitlink), flags: &[INTERFACES, INCREMENTAL] },
+    // Cargo's linker for x86_64, too.
+    Contestant { name: "splitlink, both, lld", rules: Some(Rules::Splitlink), flags: &[INTERFACES, INCREMENTAL, LLD] },
 ];
 
 const INTERFACES: &str = "--@splitlink//rules/bazel:interfaces";
 const INCREMENTAL: &str = "--@splitlink//rules/bazel:incremental";
+const LLD: &str = "--@splitlink//rules/bazel:linker=lld";
 
 /// What came of a build.
 #[derive(Clone)]

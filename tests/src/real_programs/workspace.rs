@@ -101,8 +101,11 @@ rust.toolchain(versions = [{rust_version:?}])
         let (register, build) = match tool {
             Tool::FromSource => ("", ""),
             Tool::Prebuilt(executable) => {
-                // A copy: a running build must not see the original being built anew.
-                fs::copy(executable, self.root.join("splitlink")).with_context(|| format!("cannot copy {}", executable.display()))?;
+                // A copy: a running build must not see the original being built anew. A worker of the
+                // last one may still run the old copy.
+                let copy = self.root.join("splitlink");
+                let _ = fs::remove_file(&copy);
+                fs::copy(executable, copy).with_context(|| format!("cannot copy {}", executable.display()))?;
                 ("register_toolchains(\"//:prebuilt_toolchain\")\n", PREBUILT)
             }
         };

@@ -6,9 +6,10 @@
 //! above.
 //!
 //! [`bodies`] says which bodies those are, [`source`] cuts them out of a file, and [`tree`] does so
-//! for a crate.
+//! for a crate, unless it has features of rustc's under [`conditions`] that hold.
 
 mod bodies;
+mod conditions;
 mod source;
 pub(crate) mod tree;
 

@@ -1,11 +1,13 @@
 //! The interface of a crate on disk: a copy of its tree of sources.
 
+use super::conditions::holds;
 use super::source::{Source, macros};
 use anyhow::{Context, Result};
 use proc_macro2::TokenStream;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use syn::punctuated::Punctuated;
 
 /// A crate's interface, as rustc can compile it.
 #[derive(Debug)]
@@ -109,12 +111,10 @@ fn has_features(attribute: &syn::Attribute, conditions: &BTreeSet<String>) -> bo
     if !attribute.path().is_ident("cfg_attr") {
         return attribute.path().is_ident("feature");
     }
-    let Ok(list) = attribute.meta.require_list() else { return true };
-    let tokens: Vec<_> = list.tokens.clone().into_iter().map(|token| token.to_string()).collect();
-    let Some((condition, rest)) = tokens.iter().position(|token| token == ",").map(|at| tokens.split_at(at)) else { return true };
-    // One name, or a name and its value; what is put together of several is not looked into.
-    let is_off = matches!(condition.len(), 1 | 3) && !conditions.contains(&condition.concat());
-    rest.iter().any(|token| token == "feature") && !is_off
+    let Ok(parts) = attribute.parse_args_with(Punctuated::<syn::Meta, syn::Token![,]>::parse_terminated) else { return true };
+    let mut parts = parts.iter();
+    let is_off = parts.next().is_some_and(|condition| holds(condition, conditions) == Some(false));
+    !is_off && parts.any(|part| part.path().is_ident("feature") || part.path().is_ident("cfg_attr"))
 }
 
 /// The modules among `items` that are files of their own, by the names on the way.
@@ -211,7 +211,13 @@ mod tests {
             ("#![feature(a)]", false),
             ("#![cfg_attr(nightly, feature(a))]", false),
             ("#![cfg_attr(feature = \"unstable\", feature(a))]", false),
-            ("#![cfg_attr(any(docsrs, other), feature(a))]", false),
+            ("#![cfg_attr(any(docsrs, other), feature(a))]", true),
+            ("#![cfg_attr(all(doc, feature = \"unstable\"), feature(doc_cfg))]", true),
+            ("#![cfg_attr(any(docsrs, nightly), feature(a))]", false),
+            ("#![cfg_attr(unix, feature(a))]", false),
+            ("#![cfg_attr(nightly, cfg_attr(docsrs, feature(a)))]", false),
+            ("#![cfg_attr(docsrs, doc = include_str!(\"x.md\"), feature(a))]", true),
+            ("#![cfg_attr(nightly, doc = include_str!(\"feature\"), no_std)]", true),
             ("#![cfg_attr(docsrs, feature(doc_cfg))]", true),
             ("#![cfg_attr(feature = \"other\", feature(a))]", true),
             ("#![cfg_attr(feature = \"unstable\", no_std)]", true),
