@@ -235,6 +235,7 @@ def _split_linked(target, ctx, tools, crate, found, files, known):
         plan = plan,
         modules = modules,
         inputs = inputs.link,
+        lld = inputs.lld,
         rlibs = crate.deps.rlibs,
         sysroot = tools.rust.sysroot,
         env = found.action.env,

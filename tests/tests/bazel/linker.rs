@@ -17,7 +17,12 @@ fn another_linker_compiles_nothing() -> Result<()> {
     let build = |linker: &str| -> Result<Vec<String>> {
         let linker = format!("--//rules/bazel:linker={linker}");
         succeed(&mut clone.build_command(&[&linker, &log_flag], &[PROGRAM]))?;
-        succeed(&mut Command::new(clone.bin(&[&linker])?.join("examples/dynamic_dev/dynamic_dev")))?;
+        let program = clone.bin(&[&linker])?.join("examples/dynamic_dev/dynamic_dev");
+        succeed(&mut Command::new(&program))?;
+        // What linkers say of themselves in a program. Whatever the C++ toolchain names is not it.
+        let bytes = fs::read(program)?;
+        let made_by = ["Linker: LLD", "mold "].map(|mark| bytes.windows(mark.len()).any(|window| window == mark.as_bytes()));
+        ensure!(made_by == [linker.ends_with("=lld"), linker.ends_with("=mold")], "{linker}: by lld, by mold: {made_by:?}");
         let mut ran: Vec<_> = execution_log::read(&log)?.into_iter().map(|spawn| spawn.mnemonic).collect();
         ran.dedup();
         Ok(ran)

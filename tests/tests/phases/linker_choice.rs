@@ -101,16 +101,34 @@ fn a_linker_that_is_not_there() -> Result<()> {
     project.nothing_left(&["out/artifact"])
 }
 
-/// A crate whose own command names a linker keeps it, and that is said.
+/// What a C++ toolchain's flags say of the linker is among the command's own: the choice goes before.
 #[test]
-fn what_the_command_itself_says_goes_before() -> Result<()> {
+fn a_linker_that_the_command_names_is_exchanged() -> Result<()> {
     let project = Project::planned("linker_choice_own")?;
     let mut own = project.linked("app", "bin");
-    own.push("-Clink-arg=-fuse-ld=bfd".to_owned());
+    own.extend(["-Clink-arg=-fuse-ld=bfd", "-Clink-arg=-B/usr/bin"].map(str::to_owned));
+    good(&project.no_link(&own)?)?;
+    good(&project.link_only_with(LINK)?)?;
+    check(&project, "none")?;
+    good(&project.link_only_with(&format!("--linker lld {LINK}"))?)?;
+    check(&project, "LLD")?;
+    let Some(mold) = program("mold") else {
+        skip("no linker `mold`: put it on the PATH, or name it with MOLD");
+        return Ok(());
+    };
+    good(&project.link_only_with(&format!("--linker mold --linker-program {} {LINK}", mold.display()))?)?;
+    check(&project, "mold")
+}
+
+/// A linker that is no compiler driver cannot be told to call another, and that is said.
+#[test]
+fn a_linker_that_is_no_driver_stays() -> Result<()> {
+    let project = Project::planned("linker_choice_no_driver")?;
+    let mut own = project.linked("app", "cdylib");
+    own.extend(["-Clinker=ld.bfd", "-Clinker-flavor=ld"].map(str::to_owned));
     good(&project.no_link(&own)?)?;
     let output = project.link_only_with(&format!("--linker lld {LINK}"))?;
-    good(&output)?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(said.contains("note: the bin `app` is linked by the linker that its own `-fuse-ld=bfd` names"), "{said}");
-    check(&project, "none")
+    ensure!(said.contains("is linked by its own linker `ld.bfd`, and not by the one of `--linker`"), "{said}");
+    Ok(())
 }

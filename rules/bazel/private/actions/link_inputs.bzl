@@ -165,8 +165,9 @@ def part_inputs(target, ctx, crate, action, files, replaced, toolchains, parts, 
         lto: The mode of LTO, one of LTO_MODES.
 
     Returns:
-        A struct of `compile` and `link`, both depsets of File, without the files in `replaced`, and
-        of `run_path_dirs`, the folders (list of string) to which rules_rust may give run paths.
+        A struct of `compile` and `link`, both depsets of File, without the files in `replaced`, of
+        `lld`, the toolchain's own one (depset of File), and of `run_path_dirs`, the folders (list
+        of string) to which rules_rust may give run paths.
     """
     runtime_libraries = _runtime_libraries(ctx, toolchains.cc)
     native_files = _native_files(target)
@@ -216,5 +217,6 @@ def part_inputs(target, ctx, crate, action, files, replaced, toolchains, parts, 
             link_inputs,
             transitive = [parts.link] + sanitizers + linker_parts(toolchains.rust, parts, action.argv, lto),
         ),
+        lld = depset(transitive = [parts.linker, parts.llvm]),
         run_path_dirs = {file.dirname: True for file in shared}.keys(),
     )

@@ -4,7 +4,7 @@ load("//rules/bazel/private:settings.bzl", "LinkerInfo", "LtoCacheInfo", "Switch
 load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 load(":arguments.bzl", "new_arguments")
 
-def new_link(plan, modules, inputs, rlibs, sysroot, env, description, lto):
+def new_link(plan, modules, inputs, lld, rlibs, sysroot, env, description, lto):
     """Gathers what it takes to link a crate.
 
     Args:
@@ -12,6 +12,7 @@ def new_link(plan, modules, inputs, rlibs, sysroot, env, description, lto):
         modules: The crate's modules (a directory File).
         inputs: What else the linker reads (depset of File): native libraries, linker scripts, the
             standard library, the linker.
+        lld: The toolchain's own lld (depset of File), for whoever chooses it.
         rlibs: The code of the libraries that the crate depends on (depset of File).
         sysroot: The path of the Rust sysroot that the crate is linked with.
         env: The environment of the linker (dict).
@@ -25,6 +26,7 @@ def new_link(plan, modules, inputs, rlibs, sysroot, env, description, lto):
         description = description,
         env = env,
         inputs = inputs,
+        lld = lld,
         lto = lto,
         modules = modules,
         plan = plan,
@@ -69,7 +71,7 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         linker_program = toolchains.linkers.get(linker)
     if linker_program:
         args.add("--linker-program", linker_program.executable)
-    transitive = [link.inputs, link.rlibs]
+    transitive = [link.inputs, link.rlibs] + ([link.lld] if linker == "lld" else [])
     inputs = [link.plan, link.modules]
     if dylibs:
         args.add("--prefer-dynamic")

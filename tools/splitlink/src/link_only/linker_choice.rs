@@ -1,12 +1,12 @@
 //! Another linker than the one that rustc asks for: `link-only --linker`.
 //!
 //! rustc names its linker to the compiler driver (`-fuse-ld=lld`, and with `-B` the folder where its
-//! own lld is). Here that is exchanged. The driver is led to the program by a folder in which it is
+//! own lld is), and a C++ toolchain may name another (`-fuse-ld=gold`), which the build system puts
+//! among the crate's own flags. Both are exchanged: the choice is made last. The driver is led to the program by a folder in which it is
 //! called `ld`: not every driver knows every linker's name.
 
 use super::linking::Linking;
 use crate::files::scratch;
-use crate::plan::Item;
 use crate::plan::linker_flavor::LinkerFlavor;
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -47,32 +47,20 @@ impl Linking<'_> {
             LinkerChoice::Mold => Some(self.program("mold")?),
             LinkerChoice::Wild => Some(self.program("wild")?),
         };
-        if let Some(own) = self.own_choice() {
+        if self.link.linker_flavor() != LinkerFlavor::Driver {
+            let own = self.link.linker.as_deref().unwrap_or_default();
             eprintln!(
-                "note: the {} `{}` is linked by the linker that its own `{own}` names, and not by the one of `--linker`",
+                "note: the {} `{}` is linked by its own linker `{own}`, and not by the one of `--linker`: it is no compiler driver, which could call another",
                 self.link.crate_type, self.plan.crate_name
             );
             return Ok(args);
         }
-        let mut args = without_linker(args);
-        match program {
-            None => args.extend([format!("{NAME}lld"), format!("-B{}", self.lld_folder()?.display())]),
-            Some(program) => args.push(format!("-B{}", self.folder_with(&program)?.display())),
-        }
-        Ok(args)
-    }
-
-    /// What the command itself says of the linker, if it does: `-Clink-arg=-fuse-ld=...`, or a
-    /// `-Clinker` that is none for a driver.
-    fn own_choice(&self) -> Option<&str> {
-        if self.link.linker_flavor() != LinkerFlavor::Driver {
-            return self.link.linker.as_deref();
-        }
-        let names_linker = |arg: &str| arg.starts_with(NAME) || arg.starts_with("--ld-path=");
-        self.link.line.iter().find_map(|item| match item {
-            Item::Passthrough { arg } if names_linker(arg) => Some(arg.as_str()),
-            _ => None,
-        })
+        // In front: drivers look into these folders in order, and a C++ toolchain may name its own.
+        let chosen = match program {
+            None => vec![format!("{NAME}lld"), format!("-B{}", self.lld_folder()?.display())],
+            Some(program) => vec![format!("-B{}", self.folder_with(&program)?.display())],
+        };
+        Ok([chosen, without_linker(args)].concat())
     }
 
     /// The program that was given for the linker, or the one called `name`.
@@ -116,9 +104,13 @@ impl Linking<'_> {
     }
 }
 
-/// `args` without rustc's own choice.
+/// `args` without what names a linker.
 fn without_linker(args: Vec<String>) -> Vec<String> {
-    let chooses = |arg: &String| arg.starts_with(NAME) || arg.strip_prefix("-B").is_some_and(|dir| Path::new(dir).ends_with(LLD_FOLDER));
+    let chooses = |arg: &String| {
+        arg.starts_with(NAME)
+            || arg.starts_with("--ld-path=")
+            || arg.strip_prefix("-B").is_some_and(|dir| Path::new(dir).ends_with(LLD_FOLDER))
+    };
     args.into_iter().filter(|arg| !chooses(arg)).collect()
 }
 
@@ -128,7 +120,17 @@ mod tests {
 
     #[test]
     fn what_rustc_chooses_is_left_out() {
-        let args = ["-m64", "-fuse-ld=lld", "-B/sysroot/lib/rustlib/x/bin/gcc-ld", "-Bother", "-Wl,-Bstatic", "-o", "a"];
+        let args = [
+            "-m64",
+            "-fuse-ld=lld",
+            "-B/sysroot/lib/rustlib/x/bin/gcc-ld",
+            "-Bother",
+            "-fuse-ld=gold",
+            "--ld-path=/usr/bin/ld.gold",
+            "-Wl,-Bstatic",
+            "-o",
+            "a",
+        ];
         let left = without_linker(args.map(str::to_owned).to_vec());
         assert_eq!(left, ["-m64", "-Bother", "-Wl,-Bstatic", "-o", "a"]);
     }

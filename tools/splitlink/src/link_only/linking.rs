@@ -77,8 +77,8 @@ pub struct Options {
     /// without a standard library]
     #[arg(long, value_name = "DIR")]
     pub sysroot: Option<PathBuf>,
-    /// Link with another linker than the one that rustc asks for. A crate whose own command names one
-    /// (`-Clink-arg=-fuse-ld=...`) keeps that. [default: default]
+    /// Link with another linker than the one that rustc, or the command itself
+    /// (`-Clink-arg=-fuse-ld=...`), asks for. [default: default]
     #[arg(long, value_enum, default_value = "default", hide_default_value = true)]
     pub linker: LinkerChoice,
     /// The program of that linker, mold or wild. [default: the one of this name on the search path]
