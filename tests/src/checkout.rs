@@ -52,15 +52,14 @@ impl Checkout {
         let listed = String::from_utf8(listed.stdout)?;
         let tools = ["splitlink", "splitlink-lto"].map(|program| (splitlink().with_file_name(program), format!("prebuilt/{program}")));
         let files = listed.split_terminator('\0').map(|name| (repository().join(name), name.to_owned()));
-        let build_file = "prebuilt/BUILD.bazel";
-        let mut wanted = BTreeSet::from([root.join(build_file)]);
-        for (from, name) in files.chain(tools) {
-            let to = root.join(&name);
-            copy_changed(&from, &to).with_context(|| format!("cannot copy {name}"))?;
-            wanted.insert(to);
+        let files: Vec<_> = files.chain(tools).map(|(from, name)| (from, root.join(name))).collect();
+        let build_file = root.join("prebuilt/BUILD.bazel");
+        // What an older state of the repository left may be in the way.
+        remove_all_but(&files.iter().map(|(_, to)| to).chain([&build_file]).collect(), &root)?;
+        for (from, to) in &files {
+            copy_changed(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
         }
-        write_changed(&root.join(build_file), TOOLCHAIN)?;
-        remove_all_but(&wanted, &root)?;
+        write_changed(&build_file, TOOLCHAIN)?;
         let clone = Self { root, _lock: None };
         clone.remove_outputs()?;
         Ok(clone)
@@ -176,7 +175,7 @@ fn copy_changed(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Removes all files below `folder` but the `wanted` ones, and folders that hold nothing then.
-fn remove_all_but(wanted: &BTreeSet<PathBuf>, folder: &Path) -> Result<()> {
+fn remove_all_but(wanted: &BTreeSet<&PathBuf>, folder: &Path) -> Result<()> {
     for name in names_in(folder) {
         let path = folder.join(name);
         if fs::symlink_metadata(&path)?.is_dir() {
