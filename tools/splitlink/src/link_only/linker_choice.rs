@@ -2,8 +2,8 @@
 //!
 //! rustc names its linker to the compiler driver (`-fuse-ld=lld`, and with `-B` the folder where its
 //! own lld is), and a C++ toolchain may name another (`-fuse-ld=gold`), which the build system puts
-//! among the crate's own flags. Both are exchanged: the choice is made last. The driver is led to the program by a folder in which it is
-//! called `ld`: not every driver knows every linker's name.
+//! among the crate's own flags. Both are exchanged: the choice is made last. The driver is led to the
+//! program by a folder in which it is called `ld`: not every driver knows every linker's name.
 
 use super::linking::Linking;
 use crate::files::scratch;
