@@ -12,6 +12,9 @@ use std::time::Duration;
 
 const PREFIX: &str = "splitlink-worker-";
 const LOCK: &str = "lock";
+/// The end of the name of a folder that is being removed: it stays one to remove, whatever of it is
+/// gone, if who removes it is killed.
+const REMOVED: &str = ".removed";
 
 /// A folder that has no lock after this time was left by a worker that was killed.
 const WITHOUT_LOCK_FOR: Duration = Duration::from_secs(60 * 60);
@@ -66,7 +69,12 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.dir);
+        remove(&self.dir);
+        // A process that was attached to a worker now killed may have written while this one removed
+        // what that worker left.
+        if let Some(parent) = self.dir.parent() {
+            remove_left(parent);
+        }
     }
 }
 
@@ -91,6 +99,10 @@ fn remove_left(parent: &Path) {
         }
         // This worker looks into no other user's folder, and follows no link.
         let Ok(folder) = PrivateFolder::open(&entry.path()) else { continue };
+        if name.ends_with(REMOVED) {
+            let _ = fs::remove_dir_all(entry.path());
+            continue;
+        }
         // Held until the folder is gone, so that a worker that waits for it finds nothing to use.
         let lock = File::open(folder.entry(LOCK));
         let is_left = match &lock {
@@ -99,9 +111,16 @@ fn remove_left(parent: &Path) {
             Err(_) => is_old(&entry),
         };
         if is_left {
-            let _ = fs::remove_dir_all(entry.path());
+            remove(&entry.path());
         }
     }
+}
+
+/// Removes the folder `dir`: first its name, so that nobody takes the rest for one in the making.
+fn remove(dir: &Path) {
+    let mut removed = dir.as_os_str().to_owned();
+    removed.push(REMOVED);
+    let _ = fs::remove_dir_all(if fs::rename(dir, &removed).is_ok() { Path::new(&removed) } else { dir });
 }
 
 fn is_old(entry: &fs::DirEntry) -> bool {
@@ -140,8 +159,14 @@ mod tests {
         fs::create_dir(&hidden).unwrap();
         fs::set_permissions(&hidden, fs::Permissions::from_mode(0o700)).unwrap();
         fs::write(hidden.join(LOCK), "").unwrap();
+        // A worker was killed while it removed its folder, or another's: the lock is gone first.
+        for name in [".splitlink-worker-1.removed", "splitlink-worker-2.removed"] {
+            fs::create_dir_all(parent.join(name).join("0")).unwrap();
+            fs::set_permissions(parent.join(name), fs::Permissions::from_mode(0o700)).unwrap();
+            fs::write(parent.join(name).join("0/file"), "").unwrap();
+        }
         let place = Place::within(&parent).unwrap();
-        assert!(!left.exists() && !hidden.exists());
+        assert_eq!(fs::read_dir(&parent).unwrap().count(), 1);
         // A second worker leaves the first alone, of whatever number its process is: here it is the
         // same.
         let second = Place::within(&parent).unwrap();
@@ -161,6 +186,7 @@ mod tests {
         assert_eq!(names, [".splitlink-worker-in-the-making", "elsewhere", "splitlink-worker-left", "splitlink-worker-link"]);
         fs::remove_dir_all(&parent).unwrap();
     }
+
     #[test]
     fn nobody_removes_what_is_in_the_making() {
         let parent = std::env::temp_dir().join(format!("splitlink-places-{}", std::process::id()));
