@@ -1,6 +1,6 @@
 //! SIGKILL at random moments, of a worker, of the server that calls share and of all that these
 //! start: no output is ever a wrong one, each failure comes of a kill, and nothing is left behind.
-//! `bazel_kills.rs` does the same under Bazel.
+//! `bazel/worker_kills.rs` does the same under Bazel.
 
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::kills::{Attempts, Plan, Victim, kind_of, while_killing};
@@ -75,10 +75,10 @@ fn remove_outputs(project: &Project, plain: &Files) -> Result<()> {
 
 /// Checks that what is in `out` at the end is all that should be there. A scratch folder is beside
 /// its output until that is made again in one, and what a killed rustc leaves is rustc's own: files
-/// in `--out-dir`, and the folder `rustcXXXXXX` beside its output.
+/// in `--out-dir`, and the folders `rustcXXXXXX` and `.tmpXXXXXX.temp-archive` beside its output.
 fn nothing_is_left(project: &Project, plain: &Files) -> Result<()> {
     ensure!(project.processes(0).is_empty(), "these are left: {:?}", project.processes(0));
-    let is_rustcs = |part: &str| part == "extra" || (part.len() == 11 && part.starts_with("rustc"));
+    let is_rustcs = |part: &str| part == "extra" || part.ends_with(".temp-archive") || (part.len() == 11 && part.starts_with("rustc"));
     let is_ours = |path: &String| !path.contains(".scratch/") && !path.split('/').any(is_rustcs);
     let left: Vec<_> = files(project)?.into_keys().filter(|path| !plain.contains_key(path) && is_ours(path)).collect();
     ensure!(left.is_empty(), "these files are left: {left:?}");
