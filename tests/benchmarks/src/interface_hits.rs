@@ -2,12 +2,13 @@
 //! GIT_DIR [COMMITS]`.
 //!
 //! Each hunk of each of the last commits (merges aside) is an edit by itself, made in the file as it
-//! was before. Files of tests, benchmarks and examples do not count, nor do files that are new or
+//! was before. What the other files of its `src` folder name counts as named. Files of tests, benchmarks and examples do not count, nor do files that are new or
 //! gone. New items, changed signatures and documentation are edits, too, so what is typed between
 //! two builds hits more often.
 
 use anyhow::{Context, Result, bail, ensure};
 use splitlink::interface;
+use std::collections::HashMap;
 use std::process::Command;
 
 pub const USAGE: &str = "usage: dev/bench interface_hits GIT_DIR [COMMITS]";
@@ -26,13 +27,13 @@ pub fn bench(args: &[String]) -> Result<()> {
     let git_dir = args.first().context(USAGE)?;
     let wanted: usize = args.get(1).map_or(Ok(300), |n| n.parse()).context(USAGE)?;
     let listed = git(git_dir, &["log", "--no-merges", "--format=%H", "--diff-filter=M", "--", "*.rs"])?;
-    let (mut commits, mut counts) = (0, Counts::default());
+    let (mut commits, mut counts, mut names) = (0, Counts::default(), NamesByBlob::new());
     for commit in listed.lines() {
         if commits == wanted {
             break;
         }
         let diff = git(git_dir, &["diff", "-U0", "--no-renames", "--diff-filter=M", &format!("{commit}^"), commit, "--", "*.rs"])?;
-        commits += usize::from(count_commit(git_dir, commit, &diff, &mut counts)?);
+        commits += usize::from(count_commit(git_dir, commit, &diff, &mut names, &mut counts)?);
     }
     ensure!(counts.hunks > 0, "`{git_dir}` has no edits of Rust sources");
     println!(
@@ -50,7 +51,7 @@ fn percent(part: usize, whole: usize) -> f64 {
 }
 
 /// Counts the hunks of a commit, and says whether there are any.
-fn count_commit(git_dir: &str, commit: &str, diff: &str, counts: &mut Counts) -> Result<bool> {
+fn count_commit(git_dir: &str, commit: &str, diff: &str, names: &mut NamesByBlob, counts: &mut Counts) -> Result<bool> {
     let before = counts.hunks;
     for file in diff.split("\ndiff --git ") {
         let Some(path) = file.lines().find_map(|line| line.strip_prefix("--- a/")) else { continue };
@@ -59,17 +60,37 @@ fn count_commit(git_dir: &str, commit: &str, diff: &str, counts: &mut Counts) ->
             continue;
         }
         let old = git(git_dir, &["show", &format!("{commit}^:{path}")])?;
-        let of_old = interface::of_file(&old);
+        let others = names_of_others(git_dir, &format!("{commit}^"), path, names)?;
+        let others: Vec<_> = others.iter().filter_map(|blob| names[blob].as_ref()).collect();
+        let of_old = interface::of_file(&old, &others);
         for hunk in file.split("\n@@ ").skip(1) {
             let new = applied(&old, hunk).with_context(|| format!("the change of `{path}` in {commit}"))?;
             counts.hunks += 1;
-            match (&of_old, interface::of_file(&new)) {
+            match (&of_old, interface::of_file(&new, &others)) {
                 (Some(old), Some(new)) => counts.hits += usize::from(*old == new),
                 _ => counts.whole += 1,
             }
         }
     }
     Ok(counts.hunks > before)
+}
+
+/// What sources name, by the hash of their contents.
+type NamesByBlob = HashMap<String, Option<interface::Names>>;
+
+/// Adds to `names` what the other sources of the crate of `path` name, and returns their hashes.
+fn names_of_others(git_dir: &str, commit: &str, path: &str, names: &mut NamesByBlob) -> Result<Vec<String>> {
+    let folder = path.rfind("src/").map_or("", |at| &path[..at + 4]);
+    let listed = git(git_dir, &["ls-tree", "-r", "--format=%(objectname) %(path)", commit, "--", folder])?;
+    let files = listed.lines().filter_map(|line| line.split_once(' ')).filter(|(_, file)| *file != path && file.ends_with(".rs"));
+    let mut others = Vec::new();
+    for (blob, _) in files {
+        if !names.contains_key(blob) {
+            names.insert(blob.to_owned(), interface::names_in(&git(git_dir, &["cat-file", "blob", blob])?));
+        }
+        others.push(blob.to_owned());
+    }
+    Ok(others)
 }
 
 /// `old` with one hunk applied, which is written as behind the `@@ ` of a diff without context.

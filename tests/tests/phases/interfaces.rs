@@ -7,6 +7,7 @@ use splitlink_tests::rustc_fixture::tools::{Toolchain, run};
 use std::process::{Command, Output};
 
 const METADATA: &str = "metadata --output out/libdep-1.rmeta --interface";
+const NO_LINK: &str = "no-link --plan out/plan.json --modules out/modules --metadata out/libdep-1.rmeta";
 const CODEGEN: &str = "codegen --output out/libdep-1.rlib --published-metadata out/libdep-1.rmeta --interface";
 
 /// A library with everything that dependents may or may not see, and a program that uses it all.
@@ -95,6 +96,26 @@ const EDITS: &[(&str, &str, &str, bool)] = &[
     ),
     ("a generic call in a body", "\"4\".parse::<u64>()", "\"4\".parse::<u32>().map(u64::from)", true),
     ("a line in the last body", "    12\n", "    let twelve = 12;\n    twelve\n", true),
+    ("a private function at the end", "    12\n}\n", "    12\n}\n\n/// Unused.\nfn beyond(x: u64) -> u64 {\n    x + 1\n}\n", true),
+    (
+        "a private function for a body",
+        "    12\n}\n",
+        "    beyond(11u64)\n}\n\npub(crate) fn beyond<T: Into<u64>>(x: T) -> u64 {\n    x.into() + 1\n}\n",
+        true,
+    ),
+    (
+        "a private method",
+        "    pub fn new() -> Self {",
+        "    #[allow(dead_code)] fn beyond(&self) -> u64 { 1 } pub fn new() -> Self {",
+        true,
+    ),
+    (
+        "a private function that shows",
+        "    12\n}\n",
+        "    12\n}\npub fn generic<T>(_: T) -> u64 { beyond() }\nfn beyond() -> u64 { 1 }\n",
+        false,
+    ),
+    ("a public function", "    12\n}\n", "    12\n}\npub fn more() -> u64 { 1 }\n", false),
     ("a comment", "//! A library.\n", "//! A library.\n// And a remark.\n", false),
     ("a comment that moves nothing", "    12\n", "    // A dozen.\n    12\n", true),
     ("a comment behind code", "pub const LIMIT: u64 = 7;", "pub const LIMIT: u64 = 7; // not more", true),
@@ -246,6 +267,34 @@ fn what_has_no_interface() -> Result<()> {
     Ok(())
 }
 
+/// A macro of another crate names a function that nothing in the crate does.
+#[test]
+fn functions_that_are_named_elsewhere() -> Result<()> {
+    let project = Project::new("interface_named_elsewhere")?;
+    project.write("below.rs", "#[macro_export]\nmacro_rules! of_user { () => { helper() } }\n")?;
+    project.write("dep.rs", "const fn helper() -> u64 { 41 }\npub const VALUE: u64 = below::of_user!();\npub fn plain() -> u64 { 1 }\n")?;
+    project.write("app.rs", "fn main() { println!(\"{}\", dep::VALUE + dep::plain()); }\n")?;
+    project.write("out/.keep", "")?;
+    let below = words("--crate-name=below below.rs --crate-type=rlib --edition=2024 -Cextra-filename=-1 -Cmetadata=1 --out-dir=absent");
+    good(&project.compile("metadata --output out/libbelow-1.rmeta --interface", &below)?)?;
+    good(&project.compile("codegen --output out/libbelow-1.rlib --published-metadata out/libbelow-1.rmeta --interface", &below)?)?;
+    let with_below = |phase: &str| format!("{phase} --metadata out/libbelow-1.rmeta");
+    let of_dep = args("dep", "--extern=below=absent/libbelow-1.rlib");
+    let metadata = project.compile(&with_below(METADATA), &of_dep)?;
+    good(&metadata)?;
+    ensure!(metadata.stderr.is_empty(), "{metadata:?}");
+    let before = project.read("out/libdep-1.rmeta")?;
+    good(&project.compile(&with_below(CODEGEN), &of_dep)?)?;
+    good(&project.compile(&with_below(NO_LINK), &args("app", ""))?)?;
+    good(&project.link_only_with("--rlib out/libdep-1.rlib --rlib out/libbelow-1.rlib --output out/artifact")?)?;
+    ensure!(said(&project, "out/artifact")?.0 == "42\n", "another output");
+    // It is an interface all the same.
+    project.write("dep.rs", "const fn helper() -> u64 { 41 }\npub const VALUE: u64 = below::of_user!();\npub fn plain() -> u64 { 2 }\n")?;
+    good(&project.compile(&with_below(METADATA), &of_dep)?)?;
+    ensure!(project.read("out/libdep-1.rmeta")? == before, "a body changes it");
+    Ok(())
+}
+
 /// rustc takes no notice of a crate that nothing names, and only a body names `below`.
 #[test]
 fn crates_that_only_bodies_name() -> Result<()> {
@@ -261,8 +310,7 @@ fn crates_that_only_bodies_name() -> Result<()> {
     let dep = args("dep", "--extern=below=absent/libbelow-1.rlib");
     good(&project.compile(&with_below(METADATA), &dep)?)?;
     good(&project.compile(&with_below(CODEGEN), &dep)?)?;
-    let no_link = "no-link --plan out/plan.json --modules out/modules --metadata out/libdep-1.rmeta";
-    good(&project.compile(&with_below(no_link), &args("app", ""))?)?;
+    good(&project.compile(&with_below(NO_LINK), &args("app", ""))?)?;
     good(&project.link_only_with("--rlib out/libdep-1.rlib --rlib out/libbelow-1.rlib --output out/artifact")?)?;
     ensure!(said(&project, "out/artifact")?.0 == "42\n");
     Ok(())

@@ -6,7 +6,7 @@ use super::library;
 use crate::files::archive::{Archive, Builder};
 use crate::files::rlib;
 use crate::files::scratch::{Finished, Scratch};
-use crate::interface::tree::{self, Tree};
+use crate::interface::tree::{self, Extent, Tree};
 use crate::interface::{name_symbols, refused};
 use crate::rustc::args::RustcArgs;
 use crate::rustc::command::ChildFailed;
@@ -17,7 +17,7 @@ use object::{BinaryFormat, Object as _, SectionFlags, SectionKind, elf};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 
 /// Whether the crate that `args` compile may have an interface. Its symbols then get names that do
 /// not depend on bodies.
@@ -35,12 +35,26 @@ pub(crate) fn prepare(args: &mut RustcArgs) -> bool {
 ///
 /// # Errors
 /// If rustc cannot be started, or a file not be written.
-pub(crate) fn compile(rustc: Command, args: &RustcArgs, scratch: &Scratch, started: Option<&dyn Fn(&std::process::Child)>) -> Result<bool> {
+pub(crate) fn compile(rustc: impl Fn() -> Command, args: &RustcArgs, scratch: &Scratch, started: Option<&dyn Fn(&Child)>) -> Result<bool> {
     let Some(source) = source(args) else { return Ok(false) };
     let externs: BTreeSet<String> = args.values("extern").map(|value| extern_name(value).to_owned()).collect();
-    let Some(tree) = Tree::write(Path::new(&source), &args.conditions().collect(), &externs, &scratch.subdir("interface")?)? else {
-        return Ok(false);
-    };
+    // What nothing seems to name may be named all the same, in parts by a macro.
+    for extent in [Extent::Reduced, Extent::Full] {
+        let folder = scratch.subdir(&format!("interface-{extent:?}"))?;
+        let Some(tree) = Tree::write(Path::new(&source), &args.conditions().collect(), &externs, extent, &folder)? else { break };
+        match diagnostics::run_command(rustc(), in_place(args, &tree), Until::MetadataInSilence, Watcher { started, ..Watcher::default() })
+        {
+            Ok(()) => return name_sources(&library::others(scratch.path()), &tree.folder).map(|()| true),
+            Err(error) if !error.is::<ChildFailed>() => return Err(error),
+            Err(_) if !tree.is_reduced => break,
+            Err(_) => {}
+        }
+    }
+    Ok(false)
+}
+
+/// The arguments that compile `tree` as `args` compile the crate in the working folder.
+fn in_place(args: &RustcArgs, tree: &Tree) -> RustcArgs {
     let mut args = args.clone();
     args.remove_source();
     args.push_other(tree.root.to_string_lossy());
@@ -51,11 +65,7 @@ pub(crate) fn compile(rustc: Command, args: &RustcArgs, scratch: &Scratch, start
     args.push("remap-path-prefix", format!("{folder}="));
     of_copies.into_iter().for_each(|value| args.push("remap-path-prefix", value));
     args.allow_lints();
-    match diagnostics::run_command(rustc, args, Until::MetadataInSilence, Watcher { started, ..Watcher::default() }) {
-        Ok(()) => name_sources(&library::others(scratch.path()), &tree.folder).map(|()| true),
-        Err(error) if error.is::<ChildFailed>() => Ok(false),
-        Err(error) => Err(error),
-    }
+    args
 }
 
 /// Has the dependency information in `dir` name the sources themselves in place of those below

@@ -62,7 +62,7 @@ pub fn run(
     if for_edits.interface && interface::prepare(&mut args) {
         let started = worker.map(|worker| move |rustc: &Child| worker.started(rustc));
         let started = started.as_ref().map(|started| started as &dyn Fn(&Child));
-        if interface::compile(Command::new(&program), &args, &scratch, started)? {
+        if interface::compile(|| Command::new(&program), &args, &scratch, started)? {
             return publish(rmeta()?);
         }
     }

@@ -97,7 +97,7 @@ fn hides_a_type(signature: &Signature) -> bool {
 }
 
 /// Whether something in a body is seen outside of it.
-fn leaks(block: &Block, own_macros: &BTreeSet<String>) -> bool {
+pub(super) fn leaks(block: &Block, own_macros: &BTreeSet<String>) -> bool {
     struct Finder<'a> {
         own_macros: &'a BTreeSet<String>,
         found: bool,

@@ -5,23 +5,39 @@
 //! that nobody else can see then leaves the interface as it was, to the byte, and with it everything
 //! above.
 //!
-//! [`bodies`] says which bodies those are, [`source`] cuts them out of a file, and [`tree`] does so
-//! for a crate, unless it has features of rustc's under [`conditions`] that hold.
+//! [`bodies`] says which bodies those are, and [`hidden`] which functions are not even there.
+//! [`source`] cuts them out of a file, and [`tree`] does so for a crate, unless it has features of
+//! rustc's under [`conditions`] that hold.
 
 mod bodies;
 mod conditions;
+mod hidden;
 mod source;
 pub(crate) mod tree;
 
 use crate::rustc::args::RustcArgs;
 use proc_macro2::TokenStream;
 
-/// The interface of a file with the contents `text`, of a crate that defines no macros elsewhere;
-/// none for a file that is kept whole.
-pub fn of_file(text: &str) -> Option<String> {
+pub use hidden::Names;
+
+/// The interface of a file with the contents `text`, of a crate that defines no macros elsewhere and
+/// whose other files name what is in `others`; none for a file that is kept whole.
+pub fn of_file(text: &str, others: &[&Names]) -> Option<String> {
+    with_parts(text, |parts| {
+        let own = parts.names();
+        Some(parts.interface(Some(&hidden::named(others.iter().copied().chain([&own]))))?.text)
+    })?
+}
+
+/// What a file with the contents `text` names; none if that cannot be told.
+pub fn names_in(text: &str) -> Option<Names> {
+    with_parts(text, |parts| parts.names())
+}
+
+fn with_parts<T>(text: &str, of_parts: impl FnOnce(&source::Parts<'_>) -> T) -> Option<T> {
     let tokens: TokenStream = text.parse().ok()?;
     let file = syn::parse2(tokens.clone()).ok()?;
-    Some(source::Source::new(text, &file, tokens, &source::macros(&file))?.text)
+    Some(of_parts(&source::Parts::new(text, &file, tokens, &source::macros(&file))))
 }
 
 /// Why a crate that is compiled with `args` has no interface other than its real metadata; none if

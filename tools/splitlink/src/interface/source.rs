@@ -17,12 +17,13 @@
 //! as it is, since rustc counts `impl` blocks, and the numbers are in the names of symbols.
 
 use super::bodies::{is_generic, is_inert, is_visible};
+use super::hidden::{Hidden, Names, words_of};
 use proc_macro2::{TokenStream, TokenTree};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Block, Expr, ImplItem, Item, ItemImpl, ItemTrait, Signature, TraitItem};
+use syn::{Attribute, Block, Expr, ImplItem, Item, ItemImpl, ItemTrait, Signature, TraitItem, Visibility};
 
 /// What stands for a body that is cut out.
 const NO_BODY: &str = "{loop{}}";
@@ -32,7 +33,7 @@ const NO_BODY: &str = "{loop{}}";
 pub(super) struct Source {
     /// Its text.
     pub text: String,
-    /// The words in bodies that were cut out, among which are the names of other crates.
+    /// The words in what was left out, among which are the names of other crates.
     pub words: BTreeSet<String>,
 }
 
@@ -50,19 +51,73 @@ pub(super) fn macros(file: &syn::File) -> BTreeSet<String> {
 }
 
 impl Source {
-    /// The interface of the file with the contents `text`, which is `file`; none if something fixed
-    /// cannot be left where it is. `own_macros` are the names of the macros that the crate defines.
-    pub(super) fn new(text: &str, file: &syn::File, tokens: TokenStream, own_macros: &BTreeSet<String>) -> Option<Self> {
-        let mut cutter = Cutter { own_macros, fixed: Vec::new(), cut: Vec::new(), dropped: Vec::new() };
-        cutter.items(&file.items);
-        let tokens = Tokens::new(text, tokens);
-        Some(Self { text: tokens.without(&cutter)?, words: tokens.words_in(&cutter.cut) })
-    }
-
     /// Adds `text` at the end.
     pub(super) fn add(&mut self, text: &str) {
         self.text.truncate(self.text.trim_end().len());
         self.text += &format!(" {text}\n");
+    }
+}
+
+/// A file, and what becomes of each part of it.
+pub(super) struct Parts<'a> {
+    tokens: Tokens<'a>,
+    cutter: Cutter<'a>,
+}
+
+impl<'a> Parts<'a> {
+    /// The parts of the file with the contents `text`, which is `file`. `own_macros` are the names of
+    /// the macros that the crate defines.
+    pub(super) fn new(text: &'a str, file: &syn::File, tokens: TokenStream, own_macros: &'a BTreeSet<String>) -> Self {
+        let mut cutter = Cutter { own_macros, fixed: Vec::new(), cut: Vec::new(), dropped: Vec::new(), hidden: Vec::new() };
+        cutter.items(&file.items);
+        Self { tokens: Tokens::new(text, tokens), cutter }
+    }
+
+    /// The interface without what is hidden and not in `named`; none if something fixed cannot be
+    /// left where it is. Whoever names all keeps all.
+    pub(super) fn interface(&self, named: Option<&BTreeSet<String>>) -> Option<Source> {
+        let unnamed = self.cutter.hidden.iter().filter(|hidden| named.is_some_and(|named| !named.contains(&hidden.name)));
+        let unnamed: Vec<_> = unnamed.map(|hidden| hidden.range.clone()).collect();
+        let text = self.tokens.without(&self.cutter, &unnamed)?;
+        let mut words = self.tokens.words_in(&self.cutter.cut);
+        words.extend(self.tokens.words_in(&unnamed));
+        Some(Source { text, words })
+    }
+
+    /// All that others might name, and the words by which they are named.
+    pub(super) fn names(&self) -> Names {
+        let Cutter { cut, dropped, hidden, .. } = &self.cutter;
+        let mut names = Names::default();
+        names.hidden = hidden.iter().map(|hidden| (hidden.name.clone(), BTreeSet::new())).collect();
+        let ranges: Vec<_> = hidden.iter().map(|hidden| hidden.range.clone()).collect();
+        // A file that is kept whole has all of its words.
+        let is_whole = self.interface(None).is_none();
+        for range in &self.tokens.ranges {
+            if around(range, dropped).is_some() || (!is_whole && around(range, cut).is_some()) {
+                continue;
+            }
+            let place = ranges.iter().position(|other| other.start <= range.start && range.end <= other.end);
+            let words = place.filter(|_| !is_whole).map_or(&mut names.words, |at| &mut names.hidden[at].1);
+            words.extend(words_of(&self.tokens.text[range.clone()]));
+        }
+        names
+    }
+
+    /// How many modules the file declares that are files of their own, wherever it does.
+    pub(super) fn declared_modules(&self) -> usize {
+        let Tokens { text, ranges } = &self.tokens;
+        let is_declaration = |three: &&[Range<usize>]| {
+            let [first, name, last] = three else { return false };
+            let is_name = text[name.clone()].starts_with(|c: char| c.is_alphabetic() || c == '_');
+            &text[first.clone()] == "mod" && is_name && &text[last.clone()] == ";" && around(first, &self.cutter.dropped).is_none()
+        };
+        ranges.windows(3).filter(is_declaration).count()
+    }
+
+    /// Whether the file takes code from another that is no module of its own.
+    pub(super) fn includes_code(&self) -> bool {
+        let Tokens { text, ranges } = &self.tokens;
+        ranges.windows(2).any(|two| &text[two[0].clone()] == "include" && &text[two[1].clone()] == "!")
     }
 }
 
@@ -74,6 +129,8 @@ struct Cutter<'a> {
     cut: Vec<Range<usize>>,
     /// What is not there at all.
     dropped: Vec<Range<usize>>,
+    /// What is not there if nothing names it.
+    hidden: Vec<Hidden>,
 }
 
 impl Cutter<'_> {
@@ -82,7 +139,10 @@ impl Cutter<'_> {
             let range = item.span().byte_range();
             match item {
                 _ if is_for_tests(attributes(item)) => self.dropped.push(range),
-                Item::Fn(function) => self.function(&function.attrs, &function.sig, &function.block, range),
+                Item::Fn(function) => {
+                    self.hide(&function.vis, &function.attrs, &function.sig, &function.block, &range);
+                    self.function(&function.attrs, &function.sig, &function.block, range);
+                }
                 Item::Impl(block) => self.implementation(block),
                 Item::Trait(item) => self.definition(item),
                 Item::Mod(module) => {
@@ -116,12 +176,21 @@ impl Cutter<'_> {
         }
     }
 
+    fn hide(&mut self, visibility: &Visibility, attrs: &[Attribute], signature: &Signature, block: &Block, range: &Range<usize>) {
+        self.hidden.extend(Hidden::function(visibility, attrs, signature, block, range.clone(), self.own_macros));
+    }
+
     fn implementation(&mut self, block: &ItemImpl) {
         if !block.attrs.iter().all(is_inert) {
             return self.fixed.push(block.span().byte_range());
         }
         for item in &block.items {
             let range = item.span().byte_range();
+            if let ImplItem::Fn(function) = item
+                && block.trait_.is_none()
+            {
+                self.hide(&function.vis, &function.attrs, &function.sig, &function.block, &range);
+            }
             match item {
                 ImplItem::Fn(function) if !is_generic(&block.generics) => {
                     self.function(&function.attrs, &function.sig, &function.block, range);
@@ -164,7 +233,7 @@ fn attributes(item: &Item) -> &[Attribute] {
 }
 
 /// Whether one of `attributes` is `#[cfg(test)]`: a crate with an interface is no test.
-fn is_for_tests(attributes: &[Attribute]) -> bool {
+pub(super) fn is_for_tests(attributes: &[Attribute]) -> bool {
     let is_test = |attribute: &Attribute| {
         attribute.path().is_ident("cfg") && attribute.meta.require_list().is_ok_and(|list| list.tokens.to_string() == "test")
     };
@@ -233,14 +302,14 @@ impl<'a> Tokens<'a> {
         Self { text, ranges }
     }
 
-    /// The text as `cutter` wants it; none if something fixed cannot be left where it is.
-    fn without(&self, cutter: &Cutter<'_>) -> Option<String> {
+    /// The text as `cutter` wants it, and without what is `unnamed`; none if something fixed cannot be left where it is.
+    fn without(&self, cutter: &Cutter<'_>, unnamed: &[Range<usize>]) -> Option<String> {
         let mut page = Page::default();
         // Up to where the page has what there is of the text, and the end of the token before.
         let (mut at, mut end) = (0, 0);
         for range in &self.ranges {
             let token = &self.text[range.clone()];
-            if around(range, &cutter.dropped).is_some() {
+            if around(range, &cutter.dropped).is_some() || around(range, unnamed).is_some() {
             } else if let Some(body) = around(range, &cutter.cut) {
                 if body.start == range.start {
                     page.float(NO_BODY, true);
@@ -335,10 +404,15 @@ impl Page {
 mod tests {
     use super::*;
 
-    fn interface(text: &str) -> Option<Source> {
+    fn with_parts<T>(text: &str, of_parts: impl FnOnce(&Parts<'_>) -> T) -> T {
         let tokens: TokenStream = text.parse().unwrap();
         let file = syn::parse2(tokens.clone()).unwrap();
-        Source::new(text, &file, tokens, &macros(&file))
+        of_parts(&Parts::new(text, &file, tokens, &macros(&file)))
+    }
+
+    /// With all that is hidden.
+    fn interface(text: &str) -> Option<Source> {
+        with_parts(text, |parts| parts.interface(None))
     }
 
     fn text(source: &str) -> String {
@@ -381,6 +455,53 @@ mod tests {
         for (source, expected) in cases {
             assert_eq!(text(source), expected, "{source}");
         }
+    }
+
+    #[test]
+    fn what_nothing_names_goes() {
+        let cases = [
+            ("fn a() { b() }\nfn b() {}\npub fn c() { a() }\n", "pub fn c() {loop{}}\n"),
+            // What is generic names it, and so does what that names, whatever it stands in.
+            ("fn a() { c() }\nfn b<T>() {}\npub fn d<T>() { b::<T>() }\n", "\nfn b<T>() {}\npub fn d<T>() { b::<T>() }\n"),
+            (
+                "#[derive(A)]\npub struct B {\n    #[c(\"x::d\")]\n    e: u8,\n}\nfn d() {}\nfn e() {}\nfn f() {}\n",
+                "#[derive(A)]\npub struct B {\n    #[c(\"x::d\")]\n    e: u8,\n} fn d() {loop{}} fn e() {loop{}}\n",
+            ),
+            ("/// Not `a`.\npub struct A;\nfn a() {}\n", "#[doc=\" Not `a`.\"] pub struct A;\n"),
+            ("macro_rules! m { () => { a() } }\nfn a() {}\n", "macro_rules! m { () => { a() } } fn a() {loop{}}\n"),
+            // Methods, but none of a trait.
+            (
+                "impl A {\n    /// Doc.\n    fn a(&self) {}\n    pub fn b() {}\n}\nimpl B for A {\n    fn c() {}\n}\n",
+                "impl A { pub fn b() {loop{}} } impl B for A { fn c() {loop{}} }\n",
+            ),
+            (
+                "impl<T> A<T> {\n    pub(crate) fn a(&self) {}\n    pub fn b() { c() }\n    pub(super) fn c() {}\n}\n",
+                "impl<T> A<T> {\n\n    pub fn b() { c() }\n    pub(super) fn c() {} }\n",
+            ),
+            ("const A: u8 = b();\nconst fn b() -> u8 { 1 }\nconst fn c() -> u8 { 1 }\n", "const A: u8 = b();\nconst fn b() -> u8 { 1 }\n"),
+            ("#[cfg(test)]\nmod tests {\n    use super::a;\n}\nfn a() {}\npub fn b() {}\n", "pub fn b() {loop{}}\n"),
+            // The file stays whole, and names all that it names.
+            ("fn a() {} fn g<T>() {}\nfn b() { a() }\n", "-"),
+        ];
+        for (source, expected) in cases {
+            let found = with_parts(source, |parts| parts.interface(Some(&super::super::hidden::named([&parts.names()]))));
+            assert_eq!(found.map_or("-".to_owned(), |source| source.text), expected, "{source}");
+        }
+        let source = with_parts("fn f() -> other::A { third::g() }\n", |parts| parts.interface(Some(&BTreeSet::new()))).unwrap();
+        assert!(source.words.contains("other") && source.words.contains("third"), "{:?}", source.words);
+    }
+
+    #[test]
+    fn modules_are_counted_wherever_they_are_declared() {
+        for (source, expected) in [
+            ("mod a; pub mod r#b; mod c { mod d; }", 3),
+            ("some! { if x { mod a; } }\nfn f() { mod b; }", 2),
+            ("#[cfg(test)]\nmod a;\nmacro_rules! m { ($a:ident) => { mod $a; } }", 0),
+        ] {
+            assert_eq!(with_parts(source, |parts| parts.declared_modules()), expected, "{source}");
+        }
+        assert!(with_parts("mod a { include!(\"b.rs\"); }", |parts| parts.includes_code()));
+        assert!(!with_parts("const A: &str = include_str!(\"b.rs\");", |parts| parts.includes_code()));
     }
 
     #[test]

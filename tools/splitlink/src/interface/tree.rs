@@ -1,7 +1,8 @@
 //! The interface of a crate on disk: a copy of its tree of sources.
 
 use super::conditions::holds;
-use super::source::{Source, macros};
+use super::hidden::named;
+use super::source::{Parts, Source, is_for_tests, macros};
 use anyhow::{Context, Result};
 use proc_macro2::TokenStream;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,17 @@ pub(crate) struct Tree {
     pub root: PathBuf,
     /// The folder that stands for the working folder.
     pub folder: PathBuf,
+    /// Whether functions that nothing names are left out.
+    pub is_reduced: bool,
+}
+
+/// What of a crate is in its interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All but bodies, and functions that nothing names which others see.
+    Reduced,
+    /// All but bodies.
+    Full,
 }
 
 /// A file that was read.
@@ -24,6 +36,8 @@ struct Parsed {
     tokens: TokenStream,
     file: syn::File,
     has_modules_beside: bool,
+    /// How many modules of its own were found that are files.
+    modules: usize,
 }
 
 impl Parsed {
@@ -33,7 +47,7 @@ impl Parsed {
         let is_plain = !text.starts_with('\u{feff}') && (!text.starts_with("#!") || text.starts_with("#![")) && !text.contains('\r');
         let tokens: TokenStream = is_plain.then(|| text.parse().ok())??;
         let file = syn::parse2(tokens.clone()).ok()?;
-        Some(Self { text, tokens, file, has_modules_beside: is_root || path.ends_with("mod.rs") })
+        Some(Self { text, tokens, file, has_modules_beside: is_root || path.ends_with("mod.rs"), modules: 0 })
     }
 }
 
@@ -44,18 +58,28 @@ impl Tree {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub(crate) fn write(root: &Path, conditions: &BTreeSet<String>, externs: &BTreeSet<String>, folder: &Path) -> Result<Option<Self>> {
+    pub(crate) fn write(
+        root: &Path,
+        conditions: &BTreeSet<String>,
+        externs: &BTreeSet<String>,
+        extent: Extent,
+        folder: &Path,
+    ) -> Result<Option<Self>> {
         if !is_below_here(root) {
             return Ok(None);
         }
         let Some(files) = parse(root, conditions) else { return Ok(None) };
         let own_macros: BTreeSet<String> = files.values().flat_map(|parsed| macros(&parsed.file)).collect();
-        let mut sources = BTreeMap::new();
-        for (path, parsed) in &files {
-            if let Some(source) = Source::new(&parsed.text, &parsed.file, parsed.tokens.clone(), &own_macros) {
-                sources.insert(path.clone(), source);
-            }
-        }
+        let parts =
+            files.iter().map(|(path, Parsed { text, file, tokens, .. })| (path, Parts::new(text, file, tokens.clone(), &own_macros)));
+        let parts: BTreeMap<_, _> = parts.collect();
+        // What a file has that was not read might name anything.
+        let is_complete = parts.iter().all(|(path, parts)| parts.declared_modules() == files[*path].modules && !parts.includes_code());
+        let names: Vec<_> = parts.values().map(Parts::names).collect();
+        let named = (extent == Extent::Reduced && is_complete).then(|| named(&names));
+        let interface = |parts: &Parts<'_>| parts.interface(named.as_ref());
+        let mut sources: BTreeMap<PathBuf, Source> =
+            parts.iter().filter_map(|(path, parts)| Some(((*path).clone(), interface(parts)?))).collect();
         let used: BTreeSet<String> = sources.values().flat_map(|source| source.words.intersection(externs)).cloned().collect();
         match sources.get_mut(root) {
             // The root has to name them: rustc takes no notice of a crate that nothing names, and
@@ -68,7 +92,7 @@ impl Tree {
             return Ok(None);
         }
         write(&sources, folder)?;
-        Ok(Some(Self { root: folder.join(root), folder: folder.to_owned() }))
+        Ok(Some(Self { root: folder.join(root), folder: folder.to_owned(), is_reduced: named.is_some() }))
     }
 }
 
@@ -91,13 +115,14 @@ fn parse_root(root: &Path, conditions: &BTreeSet<String>) -> Option<Parsed> {
 fn parse(root: &Path, conditions: &BTreeSet<String>) -> Option<BTreeMap<PathBuf, Parsed>> {
     let mut files = BTreeMap::new();
     let mut pending = vec![(root.to_owned(), parse_root(root, conditions)?)];
-    while let Some((path, parsed)) = pending.pop() {
+    while let Some((path, mut parsed)) = pending.pop() {
         for module in modules(&parsed.file.items, &mut Vec::new()) {
-            if let Some(found) = find_module(&path, parsed.has_modules_beside, &module)
-                && !files.contains_key(&found)
-                && let Some(parsed) = Parsed::read(&found, false)
-            {
-                pending.push((found, parsed));
+            let Some(found) = find_module(&path, parsed.has_modules_beside, &module) else { continue };
+            if files.contains_key(&found) {
+                parsed.modules += 1;
+            } else if let Some(module) = Parsed::read(&found, false) {
+                parsed.modules += 1;
+                pending.push((found, module));
             }
         }
         files.insert(path, parsed);
@@ -122,7 +147,8 @@ fn modules(items: &[syn::Item], path: &mut Vec<String>) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for item in items {
         let syn::Item::Mod(module) = item else { continue };
-        if module.attrs.iter().any(|attribute| attribute.path().is_ident("path") || attribute.path().is_ident("cfg_attr")) {
+        let is_elsewhere = |attribute: &syn::Attribute| attribute.path().is_ident("path") || attribute.path().is_ident("cfg_attr");
+        if module.attrs.iter().any(is_elsewhere) || is_for_tests(&module.attrs) {
             continue;
         }
         path.push(module.ident.to_string().trim_start_matches("r#").to_owned());
