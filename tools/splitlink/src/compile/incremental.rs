@@ -22,6 +22,9 @@ use std::path::{Path, PathBuf};
 /// Where rustc keeps what it may use again.
 const SESSIONS: &str = "sessions";
 
+/// Where the same is kept for the crate's interface.
+const INTERFACE: &str = "interface";
+
 /// The list of what is there.
 const LIST: &str = "list";
 
@@ -41,10 +44,24 @@ impl Incremental {
     /// # Errors
     /// If the folder cannot be made.
     pub(crate) fn prepare_if(wanted: bool, args: &mut RustcArgs, worker: Option<&Worker>, scratch: &Scratch) -> Result<Self> {
-        if !wanted {
-            return Ok(Self { kept: None });
-        }
-        Self::prepare(args, worker.and_then(|worker| worker.incremental.as_deref()), scratch)
+        let kept = worker.and_then(|worker| worker.incremental.as_deref());
+        if wanted { Self::prepare(args, kept, scratch) } else { Ok(Self { kept: None }) }
+    }
+
+    /// The same for the interface of the crate, whose sources go to the folder that is returned as
+    /// well: rustc finds them there again.
+    ///
+    /// # Errors
+    /// If a folder cannot be made.
+    pub(crate) fn prepare_interface(
+        wanted: bool,
+        args: &mut RustcArgs,
+        worker: Option<&Worker>,
+        scratch: &Scratch,
+    ) -> Result<(Self, PathBuf)> {
+        let kept = worker.and_then(|worker| worker.incremental.as_deref()).map(|folder| folder.join(INTERFACE)).filter(|_| wanted);
+        let incremental = if wanted { Self::prepare(args, kept.as_deref(), scratch)? } else { Self { kept: None } };
+        Ok((incremental, kept.unwrap_or_else(|| scratch.path().join(INTERFACE)).join("sources")))
     }
 
     /// Has rustc compile incrementally, in `kept` if that outlasts the action. A command that names
@@ -60,7 +77,7 @@ impl Incremental {
             None => scratch.subdir("incremental")?,
             Some(folder) => {
                 if fs::read_to_string(folder.join(LIST)).ok() != Some(list(&folder.join(SESSIONS))) {
-                    remove(folder)?;
+                    remove(&folder.join(SESSIONS))?;
                     let mut builder = DirBuilder::new();
                     builder.recursive(true).mode(0o700).create(folder.join(SESSIONS)).with_context(|| scratch::cannot_write(folder))?;
                 }
@@ -84,7 +101,11 @@ impl Incremental {
     }
 }
 
-fn remove(folder: &Path) -> Result<()> {
+/// Removes `folder` with all that is in it, if it is there.
+///
+/// # Errors
+/// If it cannot be removed.
+pub(crate) fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).with_context(|| {
             format!("cannot empty `{}`, in which rustc compiles incrementally\n  help: remove it by hand", folder.display())

@@ -2,6 +2,7 @@
 //! its code from its source.
 
 use super::emitted::{Emitted, is_dep_info};
+use super::incremental::{self, Incremental};
 use super::library;
 use crate::files::archive::{Archive, Builder};
 use crate::files::rlib;
@@ -11,6 +12,7 @@ use crate::interface::{name_symbols, refused};
 use crate::rustc::args::RustcArgs;
 use crate::rustc::command::ChildFailed;
 use crate::rustc::diagnostics::{self, Until, Watcher};
+use crate::worker::attached::Worker;
 use anyhow::{Context, Result};
 use object::write::Object;
 use object::{BinaryFormat, Object as _, SectionFlags, SectionKind, elf};
@@ -30,20 +32,33 @@ pub(crate) fn prepare(args: &mut RustcArgs) -> bool {
 }
 
 /// Compiles the interface of the crate that `args` compile by `rustc`, as far as its metadata, which
-/// goes where they say. Returns whether that was done: a crate may have none but itself, and one that is no
-/// crate at all is left to the compilation of its source, which says what is wrong with it.
+/// goes where they say; incrementally if that is wanted. Returns whether that was done: a crate may
+/// have none but itself, and one that is no crate at all is left to the compilation of its source,
+/// which says what is wrong with it.
 ///
 /// # Errors
 /// If rustc cannot be started, or a file not be written.
-pub(crate) fn compile(rustc: impl Fn() -> Command, args: &RustcArgs, scratch: &Scratch, started: Option<&dyn Fn(&Child)>) -> Result<bool> {
+pub(crate) fn compile(
+    rustc: impl Fn() -> Command,
+    args: &RustcArgs,
+    incremental: bool,
+    scratch: &Scratch,
+    worker: Option<&Worker>,
+) -> Result<bool> {
     let Some(source) = source(args) else { return Ok(false) };
     let externs: BTreeSet<String> = args.values("extern").map(|value| extern_name(value).to_owned()).collect();
+    let started = worker.map(|worker| move |rustc: &Child| worker.started(rustc));
+    let started = started.as_ref().map(|started| started as &dyn Fn(&Child));
+    // rustc is to write down what it may use again, which it does at its end.
+    let is_kept = incremental && worker.is_some_and(|worker| worker.incremental.is_some());
+    let until = if is_kept { Until::EndInSilence } else { Until::MetadataInSilence };
     // What nothing seems to name may be named all the same, in parts by a macro.
     for extent in [Extent::Reduced, Extent::Full] {
-        let folder = scratch.subdir(&format!("interface-{extent:?}"))?;
+        let mut args = args.clone();
+        let (kept, folder) = Incremental::prepare_interface(incremental, &mut args, worker, scratch)?;
+        incremental::remove(&folder)?;
         let Some(tree) = Tree::write(Path::new(&source), &args.conditions().collect(), &externs, extent, &folder)? else { break };
-        match diagnostics::run_command(rustc(), in_place(args, &tree), Until::MetadataInSilence, Watcher { started, ..Watcher::default() })
-        {
+        match kept.ended(diagnostics::run_command(rustc(), in_place(args, &tree), until, Watcher { started, ..Watcher::default() })) {
             Ok(()) => return name_sources(&library::others(scratch.path()), &tree.folder).map(|()| true),
             Err(error) if !error.is::<ChildFailed>() => return Err(error),
             Err(_) if !tree.is_reduced => break,
@@ -54,8 +69,7 @@ pub(crate) fn compile(rustc: impl Fn() -> Command, args: &RustcArgs, scratch: &S
 }
 
 /// The arguments that compile `tree` as `args` compile the crate in the working folder.
-fn in_place(args: &RustcArgs, tree: &Tree) -> RustcArgs {
-    let mut args = args.clone();
+fn in_place(mut args: RustcArgs, tree: &Tree) -> RustcArgs {
     args.remove_source();
     args.push_other(tree.root.to_string_lossy());
     // rustc takes the last one that fits, and that one alone.

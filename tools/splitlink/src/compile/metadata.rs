@@ -59,14 +59,15 @@ pub fn run(
         finished.add(rmeta, output.to_owned());
         finished.publish()
     };
-    if for_edits.interface && interface::prepare(&mut args) {
-        let started = worker.map(|worker| move |rustc: &Child| worker.started(rustc));
-        let started = started.as_ref().map(|started| started as &dyn Fn(&Child));
-        if interface::compile(|| Command::new(&program), &args, &scratch, started)? {
-            return publish(rmeta()?);
-        }
+    if for_edits.interface
+        && interface::prepare(&mut args)
+        && interface::compile(|| Command::new(&program), &args, for_edits.incremental, &scratch, worker)?
+    {
+        return publish(rmeta()?);
     }
-    let incremental = Incremental::prepare_if(for_edits.incremental, &mut args, worker, &scratch)?;
+    // A rustc that is ended when the metadata is out leaves nothing that it may use again.
+    let that_keeps = worker.filter(|worker| worker.suspends());
+    let incremental = Incremental::prepare_if(for_edits.incremental, &mut args, that_keeps, &scratch)?;
     let Some(worker) = worker else {
         diagnostics::run(&program, args, Until::Metadata, Watcher { place: Some(&place), ..Watcher::default() })?;
         return publish(rmeta()?);

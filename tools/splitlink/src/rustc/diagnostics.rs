@@ -24,6 +24,8 @@ pub enum Until {
     Metadata,
     /// Until the metadata is written, and no message is shown.
     MetadataInSilence,
+    /// To the end, and no message is shown.
+    EndInSilence,
     /// To the end. Messages from before the metadata were shown by the metadata action, so only
     /// later ones are.
     End,
@@ -105,7 +107,7 @@ pub fn run_command(mut command: Command, mut args: RustcArgs, mut until: Until, 
                 break;
             }
         }
-        if until == Until::MetadataInSilence {
+        if matches!(until, Until::MetadataInSilence | Until::EndInSilence) {
             continue;
         }
         let Some(shown) = show(&format, line, message, until, watcher.place) else { continue };

@@ -294,8 +294,7 @@ impl RequestServer {
 
     /// Does what would be done without a worker.
     fn run_whole(&self, work: &Work, running: &Running, log: Log) -> Result<Outcome> {
-        // rustc is ended when the metadata is out, and leaves nothing that it may use again.
-        let incremental = if work.action.phase() == "metadata" { None } else { self.incremental(work)? };
+        let incremental = self.incremental(work)?;
         let start = Start {
             options: work.action.options.clone(),
             scratch: None,
