@@ -89,6 +89,13 @@ impl InUse {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// The scratch folder for rustc, which compiles from nothing if its outputs are elsewhere than
+    /// in the last build: they count in the hash of its options
+    /// (`rustc_session::options::OutputTypes`, 1.95).
+    pub fn scratch(&self) -> PathBuf {
+        self.path.with_extension("scratch")
+    }
 }
 
 impl Drop for InUse {

@@ -228,8 +228,11 @@ impl RequestServer {
         if !work.named || !lock(&self.suspended).allowed() {
             return self.run_whole(&work, running, log);
         }
-        let scratch = self.place(&work, &output)?.join(self.count.fetch_add(1, Ordering::Relaxed).to_string());
         let incremental = self.incremental(&work)?;
+        let scratch = match &incremental {
+            Some(folder) => folder.scratch(),
+            None => self.place(&work, &output)?.join(self.count.fetch_add(1, Ordering::Relaxed).to_string()),
+        };
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let start = Start {
             options: work.action.options.clone(),
