@@ -42,12 +42,12 @@ struct Parsed {
 
 impl Parsed {
     /// None for what is not to be understood, and for what would not be in its place.
-    fn read(path: &Path, is_root: bool) -> Option<Self> {
+    fn read(path: &Path, has_modules_beside: bool) -> Option<Self> {
         let text = fs::read_to_string(path).ok()?;
         let is_plain = !text.starts_with('\u{feff}') && (!text.starts_with("#!") || text.starts_with("#![")) && !text.contains('\r');
         let tokens: TokenStream = is_plain.then(|| text.parse().ok())??;
         let file = syn::parse2(tokens.clone()).ok()?;
-        Some(Self { text, tokens, file, has_modules_beside: is_root || path.ends_with("mod.rs"), modules: 0 })
+        Some(Self { text, tokens, file, has_modules_beside, modules: 0 })
     }
 }
 
@@ -117,10 +117,10 @@ fn parse(root: &Path, conditions: &BTreeSet<String>) -> Option<BTreeMap<PathBuf,
     let mut pending = vec![(root.to_owned(), parse_root(root, conditions)?)];
     while let Some((path, mut parsed)) = pending.pop() {
         for module in modules(&parsed.file.items, &mut Vec::new()) {
-            let Some(found) = find_module(&path, parsed.has_modules_beside, &module) else { continue };
+            let Some((found, has_modules_beside)) = find_module(&path, parsed.has_modules_beside, &module) else { continue };
             if files.contains_key(&found) {
                 parsed.modules += 1;
-            } else if let Some(module) = Parsed::read(&found, false) {
+            } else if let Some(module) = Parsed::read(&found, has_modules_beside) {
                 parsed.modules += 1;
                 pending.push((found, module));
             }
@@ -142,33 +142,59 @@ fn has_features(attribute: &syn::Attribute, conditions: &BTreeSet<String>) -> bo
     !is_off && parts.any(|part| part.path().is_ident("feature") || part.path().is_ident("cfg_attr"))
 }
 
-/// The modules among `items` that are files of their own, by the names on the way.
-fn modules(items: &[syn::Item], path: &mut Vec<String>) -> Vec<Vec<String>> {
+/// A module that is a file of its own.
+struct Module {
+    /// The names on the way to it in the file that declares it.
+    path: Vec<String>,
+    /// Where `#[path]` says that it is.
+    named: Option<String>,
+}
+
+/// The modules among `items` that are files of their own. A `#[path]` below others in the file, or
+/// one with a condition, is not followed.
+fn modules(items: &[syn::Item], path: &mut Vec<String>) -> Vec<Module> {
     let mut found = Vec::new();
     for item in items {
         let syn::Item::Mod(module) = item else { continue };
-        let is_elsewhere = |attribute: &syn::Attribute| attribute.path().is_ident("path") || attribute.path().is_ident("cfg_attr");
-        if module.attrs.iter().any(is_elsewhere) || is_for_tests(&module.attrs) {
+        if is_for_tests(&module.attrs) {
+            continue;
+        }
+        let has = |name: &str| module.attrs.iter().any(|attribute| attribute.path().is_ident(name));
+        let named = module.attrs.iter().find_map(path_in);
+        if has("cfg_attr") || (has("path") && (named.is_none() || !path.is_empty() || module.content.is_some())) {
             continue;
         }
         path.push(module.ident.to_string().trim_start_matches("r#").to_owned());
         match &module.content {
             Some((_, items)) => found.extend(modules(items, path)),
-            None => found.push(path.clone()),
+            None => found.push(Module { path: path.clone(), named }),
         }
         path.pop();
     }
     found
 }
 
-/// The file of a module that the file `path` declares (`rustc_expand::module`, 1.95); none where
-/// rustc would complain.
-fn find_module(path: &Path, has_modules_beside: bool, module: &[String]) -> Option<PathBuf> {
+/// The path in an attribute `#[path = "…"]`.
+fn path_in(attribute: &syn::Attribute) -> Option<String> {
+    let value = attribute.meta.require_name_value().ok().filter(|value| value.path.is_ident("path"))?;
+    match &value.value {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(path), .. }) => Some(path.value()),
+        _ => None,
+    }
+}
+
+/// The file of a module that the file `path` declares, and whether the modules of that file are
+/// beside it (`rustc_expand::module`, 1.95); none where rustc would complain.
+fn find_module(path: &Path, has_modules_beside: bool, module: &Module) -> Option<(PathBuf, bool)> {
+    if let Some(named) = &module.named {
+        let file = path.parent()?.join(named);
+        return (is_below_here(Path::new(named)) && file.is_file()).then_some((file, true));
+    }
     let mut folder = if has_modules_beside { path.parent()?.to_owned() } else { path.with_extension("") };
-    let (name, outer) = module.split_last()?;
+    let (name, outer) = module.path.split_last()?;
     folder.extend(outer);
-    let files = [folder.join(format!("{name}.rs")), folder.join(name).join("mod.rs")];
-    let mut found = files.into_iter().filter(|file| file.is_file());
+    let files = [(folder.join(format!("{name}.rs")), false), (folder.join(name).join("mod.rs"), true)];
+    let mut found = files.into_iter().filter(|(file, _)| file.is_file());
     found.next().filter(|_| found.next().is_none())
 }
 
@@ -211,19 +237,24 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        write("lib.rs", "mod a; mod b; mod c { mod d; } mod none; #[path = \"elsewhere.rs\"] mod e; mod both;");
+        write(
+            "lib.rs",
+            "mod a; mod b; mod c { mod d; } mod none; #[path = \"elsewhere.rs\"] mod e; mod both; #[path = \"../up.rs\"] mod up; mod f { #[path = \"deep.rs\"] mod g; } #[cfg_attr(unix, path = \"u.rs\")] mod u; #[cfg(test)] mod tests;",
+        );
         write("a.rs", "mod inner;");
         write("a/inner.rs", "");
         write("b/mod.rs", "mod beside;");
         write("b/beside.rs", "");
         write("c/d.rs", "mod deep;");
         write("c/d/deep.rs", "fn (");
-        write("elsewhere.rs", "");
+        write("elsewhere.rs", "mod beside_that;");
+        write("beside_that.rs", "");
+        write("tests.rs", "");
         write("both.rs", "");
         write("both/mod.rs", "");
         let files = parse(&dir.join("lib.rs"), &BTreeSet::new()).unwrap();
         let found: Vec<_> = files.keys().map(|path| path.strip_prefix(&dir).unwrap().to_str().unwrap()).collect();
-        assert_eq!(found, ["a/inner.rs", "a.rs", "b/beside.rs", "b/mod.rs", "c/d.rs", "lib.rs"]);
+        assert_eq!(found, ["a/inner.rs", "a.rs", "b/beside.rs", "b/mod.rs", "beside_that.rs", "c/d.rs", "elsewhere.rs", "lib.rs"]);
         fs::remove_dir_all(dir).unwrap();
     }
 
