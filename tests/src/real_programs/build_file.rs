@@ -109,11 +109,14 @@ cargo_build_script(
     }
     let env = map(&package_env(package, program));
     if let Some(library) = library {
+        // An edit of a program's root is none of the library.
+        let bins = package["targets"].as_array().into_iter().flatten().filter(|target| target["kind"][0] == "bin");
+        let roots = bins.map(|bin| relative_source(package, bin)).collect::<Result<Vec<_>>>()?;
         text += &format!(
             "
 rust_library(
     name = {LIBRARY:?},
-    srcs = glob([\"**/*.rs\"]),
+    srcs = glob([\"**/*.rs\"], exclude = [{roots}]),
     aliases = {aliases},
     compile_data = glob([\"**\"], exclude = [\"**/*.rs\"]),
     crate_features = {features},
@@ -128,6 +131,7 @@ rust_library(
 )
 ",
             aliases = map(&deps.aliases),
+            roots = roots.join(", "),
             crate_name = library["name"].as_str().unwrap_or_default().replace('-', "_"),
             crate_root = relative_source(package, library)?,
             proc_macros = deps.proc_macros,

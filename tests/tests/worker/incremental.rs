@@ -168,9 +168,11 @@ fn builds_go_on_from_the_last() -> Outcome {
 #[test]
 fn interfaces_are_the_same_from_nothing() -> Outcome {
     let mut builds = Builds::new("incremental_interfaces", "--incremental --interface")?;
+    // Before the first edit there is none.
     builds.build(1)?;
+    builds.build(2)?;
     let before = builds.hold_objects(is_of_interface)?;
-    for value in [2, 3, 1] {
+    for value in [3, 1, 2] {
         builds.build(value)?;
         let kept = builds.project.read("out/libdep-1.rmeta")?;
         good(&builds.project.run_plain(&builds.actions()[0])?)?;
@@ -178,6 +180,30 @@ fn interfaces_are_the_same_from_nothing() -> Outcome {
     }
     let after = builds.hold_objects(is_of_interface)?;
     ensure!(after.intersection(&before).count() > 0, "no object of the interface was used again: {before:?} {after:?}");
+    Ok(())
+}
+
+/// A library has an interface once it is edited, and is compiled by one rustc until then.
+#[test]
+fn only_what_is_edited_is_compiled_twice() -> Outcome {
+    let mut builds = Builds::new("incremental_edits", "--incremental --interface")?;
+    let mut metadata = Vec::new();
+    // The bodies that others see are the same in all builds but the last.
+    for (value, body, runs) in [(1, 1, 2), (1, 1, 2), (1, 2, 3), (1, 3, 3), (2, 3, 3)] {
+        let before = builds.project.calls();
+        builds.edit(value)?;
+        let source = String::from_utf8(builds.project.read("dep.rs")?)?;
+        builds.project.write("dep.rs", format!("{source}pub fn plain() -> u32 {{ {body} }}\n"))?;
+        for action in builds.actions() {
+            builds.id += 1;
+            builds.worker.perform(builds.id, &action)?.silent()?;
+        }
+        builds.check(value)?;
+        ensure!(builds.project.calls() - before == runs, "{value} {body}: {} runs of rustc", builds.project.calls() - before);
+        metadata.push(builds.project.read("out/libdep-1.rmeta")?);
+    }
+    ensure!(metadata[0] == metadata[1] && metadata[2] == metadata[3], "the same sources, or a body that nobody sees, change the metadata");
+    ensure!(metadata[1] != metadata[2] && metadata[3] != metadata[4], "nothing is compared");
     Ok(())
 }
 

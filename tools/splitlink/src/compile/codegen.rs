@@ -40,14 +40,20 @@ pub fn run(
     places.output("the library", output);
     places.inputs("the published metadata", [published]);
     places.check()?;
-    let scratch = Scratch::beside(output)?;
+    let scratch = match worker.and_then(|worker| worker.scratch.as_deref()) {
+        Some(dir) => Scratch::at_or_beside(dir)?,
+        None => Scratch::beside(output)?,
+    };
     dependencies.put_before(&mut args, &scratch, Form::Metadata)?;
     library::forget_outputs(&mut args);
     library::emit(&mut args, scratch.path(), &asked)?;
     let started = |rustc: &Child| worker.into_iter().for_each(|worker| worker.started(rustc));
     let place = |kind: &str, path: &Path| library::place(kind, path, ("link", output), scratch.path(), &asked);
     let watcher = Watcher { started: worker.is_some().then_some(&started), metadata: None, place: Some(&place) };
-    let of_interface = for_edits.interface && interface::prepare(&mut args) && interface::is_possible(&args);
+    let of_interface = for_edits.interface
+        && interface::prepare(&mut args)
+        && !worker.is_some_and(|worker| worker.of_source)
+        && interface::is_possible(&args);
     let incremental = Incremental::prepare_if(for_edits.incremental, &mut args, worker, &scratch)?;
     let until = if of_interface { Until::EndWithAll } else { Until::End };
     incremental.ended(diagnostics::run(&program, args, until, watcher))?;

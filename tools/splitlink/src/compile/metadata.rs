@@ -40,7 +40,7 @@ pub fn run(
     places.output("the metadata", output);
     places.check()?;
     let scratch = match worker.and_then(|worker| worker.scratch.as_deref()) {
-        Some(dir) => Scratch::at(dir)?,
+        Some(dir) => Scratch::at_or_beside(dir)?,
         None => Scratch::beside(output)?,
     };
     dependencies.put_before(&mut args, &scratch, Form::Metadata)?;
@@ -61,6 +61,7 @@ pub fn run(
     };
     if for_edits.interface
         && interface::prepare(&mut args)
+        && !worker.is_some_and(|worker| worker.of_source)
         && interface::compile(|| Command::new(&program), &args, for_edits.incremental, &scratch, worker)?
     {
         return publish(rmeta()?);

@@ -62,6 +62,15 @@ impl Scratch {
         })
     }
 
+    /// Makes the scratch folder `dir`, or one beside it where something is in the way: a process that
+    /// was killed may take a moment to end.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub fn at_or_beside(dir: &Path) -> Result<Self> {
+        Self::take(dir, None)?.map_or_else(|| Self::beside(dir), Ok)
+    }
+
     /// The folder `dir`, beside `output` if it is, if it can be made or was left by a run that has
     /// ended.
     fn take(dir: &Path, output: Option<&Path>) -> Result<Option<Self>> {
@@ -330,6 +339,8 @@ mod tests {
             let scratch = Scratch::beside(&output).unwrap();
             assert_eq!(scratch.path(), names[4]);
         }
+        assert_eq!(Scratch::at_or_beside(&names[0]).unwrap().path(), dir.join("out.scratch.scratch"));
+        assert_eq!(Scratch::at_or_beside(&dir.join("free")).unwrap().path(), dir.join("free"));
         assert!(Scratch::at(&names[0]).unwrap_err().to_string().contains("in use, or none that splitlink made"));
         remove_left_beside(&output);
         assert!(names[0].join("inside").is_dir() && names[1].is_file() && names[2].join("kept").is_file());
