@@ -50,10 +50,7 @@ pub fn run(
     let started = |rustc: &Child| worker.into_iter().for_each(|worker| worker.started(rustc));
     let place = |kind: &str, path: &Path| library::place(kind, path, ("link", output), scratch.path(), &asked);
     let watcher = Watcher { started: worker.is_some().then_some(&started), metadata: None, place: Some(&place) };
-    let of_interface = for_edits.interface
-        && interface::prepare(&mut args)
-        && !worker.is_some_and(|worker| worker.of_source)
-        && interface::is_possible(&args);
+    let of_interface = for_edits.interface && interface::prepare(&mut args) && interface::is_possible(&args);
     let incremental = Incremental::prepare_if(for_edits.incremental, &mut args, worker, &scratch)?;
     let until = if of_interface { Until::EndWithAll } else { Until::End };
     incremental.ended(diagnostics::run(&program, args, until, watcher))?;

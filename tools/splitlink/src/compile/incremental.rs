@@ -8,15 +8,15 @@
 //! written when rustc has ended in order, and taken away before it begins. Where the list is missing
 //! or does not fit (rustc was killed, or somebody else was there), the folder is emptied.
 
+use crate::files::listing::list;
 use crate::files::scratch::{self, Scratch};
 use crate::rustc::args::RustcArgs;
 use crate::rustc::command::ChildFailed;
 use crate::worker::attached::Worker;
 use anyhow::{Context, Result};
-use std::fmt::Write as _;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// Where rustc keeps what it may use again.
@@ -48,20 +48,19 @@ impl Incremental {
         if wanted { Self::prepare(args, kept, scratch) } else { Ok(Self { kept: None }) }
     }
 
-    /// The same for the interface of the crate, whose sources go to the folder that is returned as
-    /// well: rustc finds them there again.
+    /// The same for the interface of the crate, whose sources are in a folder of that.
     ///
     /// # Errors
     /// If a folder cannot be made.
-    pub(crate) fn prepare_interface(
-        wanted: bool,
-        args: &mut RustcArgs,
-        worker: Option<&Worker>,
-        scratch: &Scratch,
-    ) -> Result<(Self, PathBuf)> {
-        let kept = worker.and_then(|worker| worker.incremental.as_deref()).map(|folder| folder.join(INTERFACE)).filter(|_| wanted);
-        let incremental = if wanted { Self::prepare(args, kept.as_deref(), scratch)? } else { Self { kept: None } };
-        Ok((incremental, kept.unwrap_or_else(|| scratch.path().join(INTERFACE)).join("sources")))
+    pub(crate) fn prepare_interface(wanted: bool, args: &mut RustcArgs, worker: Option<&Worker>, scratch: &Scratch) -> Result<Self> {
+        let kept = worker.and_then(|worker| worker.incremental.as_deref()).map(|folder| folder.join(INTERFACE));
+        if wanted { Self::prepare(args, kept.as_deref(), scratch) } else { Ok(Self { kept: None }) }
+    }
+
+    /// The folder for the sources of the crate's interface, where rustc finds them again.
+    pub(crate) fn interface_sources(wanted: bool, worker: Option<&Worker>, scratch: &Scratch) -> PathBuf {
+        let kept = worker.and_then(|worker| worker.incremental.as_deref()).filter(|_| wanted);
+        kept.unwrap_or(scratch.path()).join(INTERFACE).join("sources")
     }
 
     /// Has rustc compile incrementally, in `kept` if that outlasts the action. A command that names
@@ -112,25 +111,4 @@ pub(crate) fn remove(folder: &Path) -> Result<()> {
         }),
         _ => Ok(()),
     }
-}
-
-/// The files below `folder`, in order, each with its size and when it was written.
-fn list(folder: &Path) -> String {
-    fn add(folder: &Path, files: &mut Vec<String>) {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let Ok(data) = entry.metadata() else { continue };
-            if data.is_dir() {
-                add(&entry.path(), files);
-            } else {
-                files.push(format!("{} {} {}.{:09} {}", entry.path().display(), data.len(), data.mtime(), data.mtime_nsec(), data.ino()));
-            }
-        }
-    }
-    let mut files = Vec::new();
-    add(folder, &mut files);
-    files.sort();
-    files.iter().fold(String::new(), |mut text, file| {
-        let _ = writeln!(text, "{file}");
-        text
-    })
 }

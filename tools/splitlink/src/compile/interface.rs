@@ -46,22 +46,38 @@ pub(crate) fn compile(
     worker: Option<&Worker>,
 ) -> Result<bool> {
     let Some(source) = source(args) else { return Ok(false) };
+    let root = Path::new(&source);
+    let conditions = args.conditions().collect();
     let externs: BTreeSet<String> = args.values("extern").map(|value| extern_name(value).to_owned()).collect();
     let started = worker.map(|worker| move |rustc: &Child| worker.started(rustc));
     let started = started.as_ref().map(|started| started as &dyn Fn(&Child));
-    // rustc is to write down what it may use again, which it does at its end.
+    let folder = Incremental::interface_sources(incremental, worker, scratch);
     let is_kept = incremental && worker.is_some_and(|worker| worker.incremental.is_some());
+    // rustc is to write down what it may use again, which it does at its end.
     let until = if is_kept { Until::EndInSilence } else { Until::MetadataInSilence };
     // What nothing seems to name may be named all the same, in parts by a macro.
-    for extent in [Extent::Reduced, Extent::Full] {
+    for extent in [None, Some(Extent::Reduced), Some(Extent::Full)] {
+        let tree = match extent {
+            None if is_kept => Tree::kept(root, &conditions, &externs, &folder),
+            None => None,
+            Some(extent) => {
+                incremental::remove(&folder)?;
+                let Some(tree) = Tree::write(root, &conditions, &externs, extent, &folder)? else { break };
+                Some(tree)
+            }
+        };
+        let Some(tree) = tree else { continue };
         let mut args = args.clone();
-        let (kept, folder) = Incremental::prepare_interface(incremental, &mut args, worker, scratch)?;
-        incremental::remove(&folder)?;
-        let Some(tree) = Tree::write(Path::new(&source), &args.conditions().collect(), &externs, extent, &folder)? else { break };
-        match kept.ended(diagnostics::run_command(rustc(), in_place(args, &tree), until, Watcher { started, ..Watcher::default() })) {
-            Ok(()) => return name_sources(&library::others(scratch.path()), &tree.folder).map(|()| true),
+        let session = Incremental::prepare_interface(incremental, &mut args, worker, scratch)?;
+        match session.ended(diagnostics::run_command(rustc(), in_place(args, &tree), until, Watcher { started, ..Watcher::default() })) {
+            Ok(()) => {
+                if is_kept && extent.is_some() {
+                    tree.keep(root, &conditions, &externs);
+                }
+                return name_sources(&library::others(scratch.path()), &tree.folder).map(|()| true);
+            }
             Err(error) if !error.is::<ChildFailed>() => return Err(error),
-            Err(_) if !tree.is_reduced => break,
+            Err(_) if extent.is_some() && !tree.is_reduced => break,
             Err(_) => {}
         }
     }

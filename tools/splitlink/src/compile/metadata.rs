@@ -61,7 +61,6 @@ pub fn run(
     };
     if for_edits.interface
         && interface::prepare(&mut args)
-        && !worker.is_some_and(|worker| worker.of_source)
         && interface::compile(|| Command::new(&program), &args, for_edits.incremental, &scratch, worker)?
     {
         return publish(rmeta()?);

@@ -5,6 +5,7 @@ pub mod archive;
 pub(crate) mod bundled;
 pub(crate) mod crates;
 pub(crate) mod exchange;
+pub(crate) mod listing;
 pub(crate) mod paths;
 pub(crate) mod private;
 pub mod rlib;

@@ -7,11 +7,12 @@
 //!
 //! [`bodies`] says which bodies those are, and [`hidden`] which functions are not even there.
 //! [`source`] cuts them out of a file, and [`tree`] does so for a crate, unless it has features of
-//! rustc's under [`conditions`] that hold.
+//! rustc's under [`conditions`] that hold. [`kept`] finds what the last build has left of that.
 
 mod bodies;
 mod conditions;
 mod hidden;
+mod kept;
 mod source;
 pub(crate) mod tree;
 

@@ -2,6 +2,7 @@
 
 use super::conditions::holds;
 use super::hidden::named;
+use super::kept;
 use super::source::{Parts, Source, is_for_tests, macros};
 use anyhow::{Context, Result};
 use proc_macro2::TokenStream;
@@ -19,6 +20,8 @@ pub(crate) struct Tree {
     pub folder: PathBuf,
     /// Whether functions that nothing names are left out.
     pub is_reduced: bool,
+    /// The files that it was made of.
+    pub(super) files: BTreeSet<PathBuf>,
 }
 
 /// What of a crate is in its interface.
@@ -52,6 +55,16 @@ impl Parsed {
 }
 
 impl Tree {
+    /// The tree that the last build has left in `folder`, if [`Tree::write`] would make the same.
+    pub(crate) fn kept(root: &Path, conditions: &BTreeSet<String>, externs: &BTreeSet<String>, folder: &Path) -> Option<Self> {
+        kept::find(folder, root, [conditions, externs])
+    }
+
+    /// Takes note of what the tree was made of, so that the next build may find it.
+    pub(crate) fn keep(&self, root: &Path, conditions: &BTreeSet<String>, externs: &BTreeSet<String>) {
+        kept::write(self, root, [conditions, externs]);
+    }
+
     /// Makes the interface of the crate with the root `root`, under `conditions`, in `folder`, which
     /// is empty. It names those of the crates `externs` that bodies name. None if the crate has no
     /// interface but itself.
@@ -92,7 +105,12 @@ impl Tree {
             return Ok(None);
         }
         write(&sources, folder)?;
-        Ok(Some(Self { root: folder.join(root), folder: folder.to_owned(), is_reduced: named.is_some() }))
+        Ok(Some(Self {
+            root: folder.join(root),
+            folder: folder.to_owned(),
+            is_reduced: named.is_some(),
+            files: files.into_keys().collect(),
+        }))
     }
 }
 

@@ -195,7 +195,6 @@ impl CallServer {
             scratch: Some(scratch.clone()),
             sandboxed: false,
             incremental: None,
-            of_source: false,
             mark: Some(format!("splitlink: rustc stands still ({} {})", std::process::id(), compilation.name)),
         };
         let left = Left::Folder(scratch.clone());

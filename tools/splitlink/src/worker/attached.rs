@@ -40,8 +40,6 @@ pub struct Worker {
     pub sandboxed: bool,
     /// Where what rustc may use again is kept for the next build, if it is.
     pub incremental: Option<PathBuf>,
-    /// Whether the metadata is that of the source, whatever the options say of an interface.
-    pub of_source: bool,
     mark: Option<String>,
 }
 
@@ -59,7 +57,7 @@ impl Worker {
     pub fn connect() -> Result<(Vec<String>, Self)> {
         let channel = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().context("there is no standard input")?);
         let mut reader = BufReader::new(channel.try_clone().context("cannot talk to the worker")?);
-        let Some(Start { options, scratch, sandboxed, incremental, of_source, mark }) = channel::receive(&mut reader)? else {
+        let Some(Start { options, scratch, sandboxed, incremental, mark }) = channel::receive(&mut reader)? else {
             bail!("no worker is there\n  help: `splitlink {ATTACHED}` is for `splitlink worker` to call");
         };
         let still = Arc::new(AtomicBool::new(false));
@@ -84,7 +82,7 @@ impl Worker {
                 std::process::exit(1);
             }
         });
-        Ok((options, Self { channel, resumed, still, group, scratch, sandboxed, incremental, of_source, mark }))
+        Ok((options, Self { channel, resumed, still, group, scratch, sandboxed, incremental, mark }))
     }
 
     /// Whether rustc is to be suspended when the metadata is out.

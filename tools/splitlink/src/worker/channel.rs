@@ -21,8 +21,6 @@ pub struct Start {
     pub sandboxed: bool,
     /// Where what rustc may use again is kept for the next build, if it is.
     pub incremental: Option<PathBuf>,
-    /// Whether the metadata is that of the source, whatever the options say of an interface.
-    pub of_source: bool,
     /// If rustc is to be suspended at the metadata: what to write among the messages at that point.
     pub mark: Option<String>,
 }

@@ -19,7 +19,6 @@
 pub mod action;
 pub(crate) mod attached;
 pub(crate) mod channel;
-mod edits;
 pub(crate) mod incremental;
 pub(crate) mod job;
 pub(crate) mod native;

@@ -1,7 +1,6 @@
 //! What a worker does for one request.
 
 use super::channel::{Resume, Start};
-use super::edits::{Edits, MetadataOf};
 use super::incremental::{Folders, InUse, Limits};
 use super::job::{Ending, Job, Left, Outcome, Progress};
 use super::lock;
@@ -81,7 +80,6 @@ pub struct RequestServer {
     processors: Arc<Processors>,
     twins: Twins,
     incremental: Arc<Mutex<Folders>>,
-    edits: Edits,
     count: AtomicU64,
     last: Mutex<Instant>,
 }
@@ -99,7 +97,6 @@ impl RequestServer {
             processors: Processors::of_this_machine(),
             twins: Twins::default(),
             incremental: Arc::new(Mutex::new(Folders::new(incremental))),
-            edits: Edits::default(),
             count: AtomicU64::new(0),
             last: Mutex::new(Instant::now()),
         }
@@ -242,7 +239,6 @@ impl RequestServer {
             scratch: Some(scratch.clone()),
             sandboxed: work.sandboxed,
             incremental: incremental.as_ref().map(|folder| folder.path().to_owned()),
-            of_source: incremental.is_some() && self.edits.decide(&output, &work.inputs) == MetadataOf::Source,
             mark: Some(format!("splitlink: rustc stands still ({} {number})", std::process::id())),
         };
         let mut job = self.start(&work, &start, Left::Folder(scratch), running, log)?;
@@ -302,14 +298,12 @@ impl RequestServer {
     /// Does what would be done without a worker.
     fn run_whole(&self, work: &Work, running: &Running, log: Log) -> Result<Outcome> {
         let incremental = self.incremental(work)?;
-        let published = work.action.option("--published-metadata");
         let start = Start {
             options: work.action.options.clone(),
             // Where the run for both actions works as well, so that each goes on from the other.
-            scratch: incremental.as_ref().filter(|_| published.is_some()).map(InUse::scratch),
+            scratch: incremental.as_ref().filter(|_| work.action.phase() == "codegen").map(InUse::scratch),
             sandboxed: work.sandboxed,
             incremental: incremental.as_ref().map(|folder| folder.path().to_owned()),
-            of_source: published.is_some_and(|published| self.edits.made_of(published) == Some(MetadataOf::Source)),
             mark: None,
         };
         let left = Left::Beside(work.outputs().map(|output| work.cwd.join(output)).collect());
