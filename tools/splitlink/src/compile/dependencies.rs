@@ -5,13 +5,14 @@ use crate::files::crates::{self, CrateFiles, identity};
 use crate::files::exchange::Exchange;
 use crate::files::paths::Places;
 use crate::files::rlib;
-use crate::files::scratch::Scratch;
+use crate::files::scratch::{self, Scratch};
 use crate::formats::dylib_manifest;
 use crate::plan::{FILE, Item};
 use crate::rustc::args::RustcArgs;
+use crate::worker::attached::Worker;
 use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValuesParser;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -97,11 +98,12 @@ impl Dependencies {
         Ok(Given { metadata, proc_macros })
     }
 
-    /// Puts the dependencies into `scratch` in the given form and turns `args` to them.
+    /// Puts the dependencies into `scratch` in the given form and turns `args` to them. Links to them
+    /// that a worker keeps for the next build of the crate stay.
     ///
     /// # Errors
     /// If a file is broken, or two are of one crate.
-    pub fn put_before(&self, args: &mut RustcArgs, scratch: &Scratch, form: Form) -> Result<DependencyFolder> {
+    pub fn put_before(&self, args: &mut RustcArgs, scratch: &Scratch, form: Form, worker: Option<&Worker>) -> Result<DependencyFolder> {
         refuse_unsupported(args)?;
         // rustc finds what it needs in what it is given here, whole metadata or none: an rlib or a
         // dylib with metadata of its own serves as one without.
@@ -113,7 +115,12 @@ impl Dependencies {
             args.set_opt_level(level);
         }
         let Given { metadata, proc_macros } = self.given()?;
-        let folder = DependencyFolder::new(scratch.subdir("deps")?, &metadata, &proc_macros, form)?;
+        let kept = worker.and_then(|worker| worker.incremental.as_deref()).filter(|_| form == Form::Metadata);
+        let dir = match kept {
+            Some(folder) => scratch::private_folder(&folder.join("dependencies"))?,
+            None => scratch.subdir("deps")?,
+        };
+        let folder = DependencyFolder::new(dir, &metadata, &proc_macros, form)?;
         // Crates that we were not given stay where they are; the folders of the others may hold
         // older builds of them.
         let mut kept = Vec::new();
@@ -202,6 +209,7 @@ impl DependencyFolder {
             symlink(path, &file)?;
             files.insert(id.clone(), file);
         }
+        remove_others(&dir, &files)?;
         Ok(Self { dir, files, markers: marked })
     }
 
@@ -261,8 +269,63 @@ fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) ->
     })
 }
 
+/// Removes what is at `path`, if anything is.
+fn remove(path: &Path) -> Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(_) => Ok(()),
+    };
+    removed.with_context(|| scratch::cannot_write(path))
+}
+
+/// Removes from `dir` what is none of `files`: what an earlier build depended on.
+fn remove_others(dir: &Path, files: &CrateFiles) -> Result<()> {
+    let names: BTreeSet<_> = files.iter().filter_map(|(_, file)| file.file_name()).collect();
+    let entries = fs::read_dir(dir).with_context(|| format!("cannot list `{}`", dir.display()))?;
+    for entry in entries.flatten().filter(|entry| !names.contains(entry.file_name().as_os_str())) {
+        remove(&entry.path())?;
+    }
+    Ok(())
+}
+
 fn symlink(target: &Path, link: &Path) -> Result<()> {
     let target = fs::canonicalize(target)
         .with_context(|| format!("cannot find `{}`\n  help: is it among the action's inputs?", target.display()))?;
+    if fs::read_link(link).is_ok_and(|old| old == target) {
+        return Ok(());
+    }
+    remove(link)?;
     std::os::unix::fs::symlink(&target, link).with_context(|| format!("cannot make the link `{}`", link.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_the_last_build() {
+        let dir = std::env::temp_dir().join(format!("splitlink-dependencies-{}", std::process::id()));
+        let links = dir.join("links");
+        fs::create_dir_all(links.join("libb-1.so")).unwrap();
+        fs::write(links.join("liba-1.so"), "no link").unwrap();
+        fs::write(links.join("libold-1.so"), "").unwrap();
+        let mut macros = CrateFiles::new();
+        for name in ["a", "b"] {
+            let file = dir.join(format!("{name}.so"));
+            fs::write(&file, name).unwrap();
+            macros.insert(format!("{name}-1"), file);
+        }
+        let contents = || ["liba-1.so", "libb-1.so"].map(|name| fs::read_to_string(links.join(name)).unwrap());
+        for _ in 0..2 {
+            DependencyFolder::new(links.clone(), &CrateFiles::new(), &macros, Form::Metadata).unwrap();
+            assert_eq!(contents(), ["a", "b"]);
+            assert_eq!(fs::read_dir(&links).unwrap().count(), 2);
+            // Another file of the same crate.
+            let moved = dir.join("moved.so");
+            fs::copy(dir.join("a.so"), &moved).unwrap();
+            macros.insert("a-1".to_owned(), moved);
+        }
+        fs::remove_dir_all(dir).unwrap();
+    }
 }

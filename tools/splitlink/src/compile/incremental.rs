@@ -14,9 +14,8 @@ use crate::rustc::args::RustcArgs;
 use crate::rustc::command::ChildFailed;
 use crate::worker::attached::Worker;
 use anyhow::{Context, Result};
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// Where rustc keeps what it may use again.
@@ -77,8 +76,7 @@ impl Incremental {
             Some(folder) => {
                 if fs::read_to_string(folder.join(LIST)).ok() != Some(list(&folder.join(SESSIONS))) {
                     remove(&folder.join(SESSIONS))?;
-                    let mut builder = DirBuilder::new();
-                    builder.recursive(true).mode(0o700).create(folder.join(SESSIONS)).with_context(|| scratch::cannot_write(folder))?;
+                    scratch::private_folder(&folder.join(SESSIONS))?;
                 }
                 let _ = fs::remove_file(folder.join(LIST));
                 folder.join(SESSIONS)

@@ -43,7 +43,7 @@ pub fn run(
         Some(dir) => Scratch::at_or_beside(dir)?,
         None => Scratch::beside(output)?,
     };
-    dependencies.put_before(&mut args, &scratch, Form::Metadata)?;
+    dependencies.put_before(&mut args, &scratch, Form::Metadata, worker)?;
     library::forget_outputs(&mut args);
     library::emit(&mut args, scratch.path(), &asked)?;
     let rmeta = || {

@@ -202,6 +202,15 @@ fn remove(dir: &Path) {
     }
 }
 
+/// Makes the folder `dir` and those above it that are missing, for this user alone.
+///
+/// # Errors
+/// If it cannot be made.
+pub(crate) fn private_folder(dir: &Path) -> Result<PathBuf> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).with_context(|| cannot_write(dir))?;
+    Ok(dir.to_owned())
+}
+
 /// Moves a finished file into its place, in one step.
 ///
 /// # Errors

@@ -47,7 +47,7 @@ impl RustcCommand {
             args.remove_codegen("link-arg", says_what_to_link);
         }
         let form = Form::HollowRlib { markers: asked.has_staticlib() };
-        let folder = dependencies.put_before(&mut args, scratch, form)?;
+        let folder = dependencies.put_before(&mut args, scratch, form, None)?;
         if let Some(library) = &asked.library {
             library.give_source(&mut args, &folder, scratch)?;
         }
