@@ -7,6 +7,7 @@ use super::emitted::Emitted;
 use super::incremental::Incremental;
 use super::{interface, library};
 use crate::files::scratch::Scratch;
+use crate::rustc::args::RustcArgs;
 use crate::rustc::command::{self, Given};
 use crate::rustc::diagnostics::{self, Until, Watcher};
 use crate::worker::attached::Worker;
@@ -47,15 +48,31 @@ pub fn run(
     dependencies.put_before(&mut args, &scratch, Form::Metadata, worker)?;
     library::forget_outputs(&mut args);
     library::emit(&mut args, scratch.path(), &asked)?;
-    let started = |rustc: &Child| worker.into_iter().for_each(|worker| worker.started(rustc));
-    let place = |kind: &str, path: &Path| library::place(kind, path, ("link", output), scratch.path(), &asked);
-    let watcher = Watcher { started: worker.is_some().then_some(&started), metadata: None, place: Some(&place) };
     let of_interface = for_edits.interface && interface::prepare(&mut args) && interface::is_possible(&args);
-    let incremental = Incremental::prepare_if(for_edits.incremental, &mut args, worker, &scratch)?;
     let until = if of_interface { Until::EndWithAll } else { Until::End };
-    incremental.ended(diagnostics::run(&program, args, until, watcher))?;
+    compile(&program, args, until, for_edits.incremental, &scratch, (output, &asked), worker)?;
     if of_interface {
         return interface::publish(&scratch, output, published, &asked);
     }
     library::publish(&crate_name, &scratch, output, published, &asked)
+}
+
+/// Runs rustc for the source, into `scratch`, for the library `output`.
+///
+/// # Errors
+/// rustc's own.
+pub(super) fn compile(
+    program: &str,
+    mut args: RustcArgs,
+    until: Until,
+    is_incremental: bool,
+    scratch: &Scratch,
+    (output, asked): (&Path, &Emitted),
+    worker: Option<&Worker>,
+) -> Result<()> {
+    let started = |rustc: &Child| worker.into_iter().for_each(|worker| worker.started(rustc));
+    let place = |kind: &str, path: &Path| library::place(kind, path, ("link", output), scratch.path(), asked);
+    let watcher = Watcher { started: worker.is_some().then_some(&started), metadata: None, place: Some(&place) };
+    let incremental = Incremental::prepare_if(is_incremental, &mut args, worker, scratch)?;
+    incremental.ended(diagnostics::run(program, args, until, watcher))
 }

@@ -32,7 +32,7 @@ pub(crate) fn prepare(args: &mut RustcArgs) -> bool {
 }
 
 /// Compiles the interface of the crate that `args` compile by `rustc`, as far as its metadata, which
-/// goes where they say; incrementally if that is wanted. Returns whether that was done: a crate may
+/// goes where they say; incrementally if that is wanted, and with a call of `at_metadata` then. Returns whether that was done: a crate may
 /// have none but itself, and one that is no crate at all is left to the compilation of its source,
 /// which says what is wrong with it.
 ///
@@ -44,6 +44,7 @@ pub(crate) fn compile(
     incremental: bool,
     scratch: &Scratch,
     worker: Option<&Worker>,
+    mut at_metadata: Option<&mut dyn FnMut(&mut Child, bool) -> Result<()>>,
 ) -> Result<bool> {
     let Some(source) = source(args) else { return Ok(false) };
     let root = Path::new(&source);
@@ -53,6 +54,7 @@ pub(crate) fn compile(
     let started = started.as_ref().map(|started| started as &dyn Fn(&Child));
     let folder = Incremental::interface_sources(incremental, worker, scratch);
     let is_kept = incremental && worker.is_some_and(|worker| worker.incremental.is_some());
+    let at_metadata_is_wanted = at_metadata.is_some();
     // rustc is to write down what it may use again, which it does at its end.
     let until = if is_kept { Until::EndInSilence } else { Until::MetadataInSilence };
     // What nothing seems to name may be named all the same, in parts by a macro.
@@ -69,14 +71,24 @@ pub(crate) fn compile(
         let Some(tree) = tree else { continue };
         let mut args = args.clone();
         let session = Incremental::prepare_interface(incremental, &mut args, worker, scratch)?;
-        match session.ended(diagnostics::run_command(rustc(), in_place(args, &tree), until, Watcher { started, ..Watcher::default() })) {
-            Ok(()) => {
-                if is_kept && extent.is_some() {
-                    tree.keep(root, &conditions, &externs);
-                }
-                return name_sources(&library::others(scratch.path()), &tree.folder).map(|()| true);
+        let mut called = false;
+        let keep = || {
+            if is_kept && extent.is_some() {
+                tree.keep(root, &conditions, &externs);
             }
-            Err(error) if !error.is::<ChildFailed>() => return Err(error),
+            name_sources(&library::others(scratch.path()), &tree.folder)
+        };
+        let mut call = |rustc: &mut Child, json: bool| {
+            called = true;
+            keep()?;
+            at_metadata.as_mut().map_or(Ok(()), |at_metadata| at_metadata(rustc, json))
+        };
+        let metadata = (is_kept && at_metadata_is_wanted).then_some(&mut call as _);
+        let made = diagnostics::run_command(rustc(), in_place(args, &tree), until, Watcher { started, metadata, ..Watcher::default() });
+        match session.ended(made) {
+            Ok(()) => return if called { Ok(true) } else { keep().map(|()| true) },
+            // What it has called for counts, whatever else rustc says.
+            Err(error) if called || !error.is::<ChildFailed>() => return Err(error),
             Err(_) if extent.is_some() && !tree.is_reduced => break,
             Err(_) => {}
         }

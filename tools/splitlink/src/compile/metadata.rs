@@ -4,9 +4,9 @@ use super::ForEdits;
 use super::dependencies::{Dependencies, Form};
 use super::emitted::{Emitted, is_dep_info};
 use super::incremental::Incremental;
-use super::{interface, library};
+use super::{codegen, interface, library};
 use crate::files::scratch::{self, Finished, Scratch};
-use crate::rustc::command::{self, Given};
+use crate::rustc::command::{self, ChildFailed, Given};
 use crate::rustc::diagnostics::{self, Until, Watcher};
 use crate::rustc::version;
 use crate::worker::attached::Worker;
@@ -59,11 +59,30 @@ pub fn run(
         finished.add(rmeta, output.to_owned());
         finished.publish()
     };
-    if for_edits.interface
-        && interface::prepare(&mut args)
-        && interface::compile(|| Command::new(&program), &args, for_edits.incremental, &scratch, worker)?
-    {
-        return publish(rmeta()?);
+    if for_edits.interface && interface::prepare(&mut args) {
+        let rustc = || Command::new(&program);
+        // While rustc writes down what it may use again, dependents go on; the code is next.
+        let (mut resume, mut suspend);
+        let mut at_metadata: Option<&mut dyn FnMut(&mut Child, bool) -> Result<()>> = None;
+        resume = None;
+        if let Some(worker) = worker.filter(|worker| worker.suspends() && for_edits.incremental && !worker.sandboxed) {
+            suspend = |rustc: &mut Child, json: bool| {
+                resume = Some(worker.suspend(rustc, json, || publish(scratch::copy_into(&scratch, &rmeta()?, output)?))?);
+                Ok(())
+            };
+            at_metadata = Some(&mut suspend);
+        }
+        let compiled = interface::compile(rustc, &args, for_edits.incremental, &scratch, worker, at_metadata);
+        if let Some(resume) = resume {
+            // What rustc says behind the metadata of an interface is of no account.
+            compiled.map(drop).or_else(|error| if error.is::<ChildFailed>() { Ok(()) } else { Err(error) })?;
+            let code = (resume.output.as_path(), &asked);
+            codegen::compile(&program, args, Until::EndWithAll, for_edits.incremental, &scratch, code, worker)?;
+            return interface::publish(&scratch, &resume.output, &resume.published, &asked);
+        }
+        if compiled? {
+            return publish(rmeta()?);
+        }
     }
     // A rustc that is ended when the metadata is out leaves nothing that it may use again.
     let that_keeps = worker.filter(|worker| worker.suspends());

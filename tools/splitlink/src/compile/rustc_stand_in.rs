@@ -117,7 +117,7 @@ fn make_hollow(program: &str, mut args: RustcArgs, rlib: &Path, bootstrap: bool,
     let asked = Emitted::asked(&args);
     library::forget_outputs(&mut args);
     library::emit(&mut args, scratch.path(), &asked)?;
-    if !of_interface || !interface::compile(|| rustc(program, bootstrap), &args, false, &scratch, None)? {
+    if !of_interface || !interface::compile(|| rustc(program, bootstrap), &args, false, &scratch, None, None)? {
         let place = |kind: &str, _: &Path| (kind == "metadata").then(|| rlib.to_owned());
         diagnostics::run_command(rustc(program, bootstrap), args, Until::Metadata, Watcher { place: Some(&place), ..Watcher::default() })?;
     }
@@ -156,7 +156,7 @@ fn compile_behind_interface(program: &str, mut args: RustcArgs, rlib: &Path, boo
     let asked = Emitted::asked(&args);
     library::forget_outputs(&mut args);
     library::emit(&mut args, scratch.path(), &asked)?;
-    if !interface::compile(|| rustc(program, bootstrap), &args, false, &scratch, None)? {
+    if !interface::compile(|| rustc(program, bootstrap), &args, false, &scratch, None, None)? {
         return Ok(false);
     }
     let published = scratch.path().join("published");
