@@ -13,6 +13,7 @@ mod bodies;
 mod conditions;
 mod hidden;
 mod kept;
+mod page;
 mod source;
 pub(crate) mod tree;
 

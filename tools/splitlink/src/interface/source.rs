@@ -18,6 +18,7 @@
 
 use super::bodies::{is_generic, is_inert, is_visible};
 use super::hidden::{Hidden, Names, words_of};
+use super::page::Page;
 use proc_macro2::{TokenStream, TokenTree};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -349,55 +350,6 @@ fn in_one_line(token: &str) -> String {
         _ => return token.to_owned(),
     };
     format!("{mark}[doc={text:?}]")
-}
-
-/// A text in the making.
-#[derive(Default)]
-struct Page {
-    text: String,
-    /// Whether the line has something that floats on it, so that nothing is fixed behind that.
-    has_floating: bool,
-}
-
-impl Page {
-    /// Leaves the room that `text` takes.
-    fn blank(&mut self, text: &str) {
-        for character in text.chars() {
-            if character == '\n' {
-                self.text.truncate(self.text.trim_end_matches(' ').len());
-                self.text.push('\n');
-                self.has_floating = false;
-            } else if !self.has_floating {
-                self.text.push(' ');
-            }
-        }
-    }
-
-    /// Puts `token` here; none if it would not be in its place.
-    fn put(&mut self, token: &str) -> Option<()> {
-        if self.has_floating {
-            return None;
-        }
-        self.text += token;
-        // Behind a comment the line is the comment's.
-        self.has_floating = token.starts_with("//");
-        Some(())
-    }
-
-    /// Adds `token`, which has no place of its own, behind a space if it is `apart`.
-    fn float(&mut self, token: &str, apart: bool) {
-        if apart && !self.text.is_empty() && !self.text.ends_with(['\n', ' ']) {
-            self.text.push(' ');
-        }
-        self.text += token;
-        self.has_floating = true;
-    }
-
-    fn finish(mut self) -> String {
-        self.text.truncate(self.text.trim_end().len());
-        self.text.push('\n');
-        self.text
-    }
 }
 
 #[cfg(test)]
