@@ -77,6 +77,9 @@ fn render(metadata: &Value, program: &Program, built: &BTreeSet<String>) -> Resu
         text += &format!("load({:?}, \"rust_library\")\n", Rules::RulesRust.bzl());
     }
 
+    // An edit of a program's root is none of the library, nor of the build script.
+    let bins = package["targets"].as_array().into_iter().flatten().filter(|target| target["kind"][0] == "bin");
+    let roots = bins.map(|bin| relative_source(package, bin)).collect::<Result<Vec<_>>>()?.join(", ");
     let mut deps = dependencies(metadata, node, program, built, "")?;
     if let Some(script) = target(package, |kind, _| kind == "custom-build") {
         deps.crates.push(":build_script".to_owned());
@@ -85,13 +88,13 @@ fn render(metadata: &Value, program: &Program, built: &BTreeSet<String>) -> Resu
             "
 cargo_build_script(
     name = \"build_script\",
-    srcs = glob([\"**/*.rs\"]),
+    srcs = glob([\"**/*.rs\"], exclude = [{roots}]),
     aliases = {aliases},
     build_script_env = {{\"GIT_DIR\": \"{NO_GIT_DIR}\"}},
     compile_data = glob([\"**\"], exclude = [\"**/*.rs\"]),
     crate_features = {features},
     crate_root = {crate_root},
-    data = glob([\"**\"]),
+    data = glob([\"**\"], exclude = [{roots}]),
     edition = {edition},
     proc_macro_deps = {proc_macros:?},
     rustc_env = {{\"CARGO_PKG_VERSION\": {version:?}}},
@@ -109,9 +112,6 @@ cargo_build_script(
     }
     let env = map(&package_env(package, program));
     if let Some(library) = library {
-        // An edit of a program's root is none of the library.
-        let bins = package["targets"].as_array().into_iter().flatten().filter(|target| target["kind"][0] == "bin");
-        let roots = bins.map(|bin| relative_source(package, bin)).collect::<Result<Vec<_>>>()?;
         text += &format!(
             "
 rust_library(
@@ -131,7 +131,6 @@ rust_library(
 )
 ",
             aliases = map(&deps.aliases),
-            roots = roots.join(", "),
             crate_name = library["name"].as_str().unwrap_or_default().replace('-', "_"),
             crate_root = relative_source(package, library)?,
             proc_macros = deps.proc_macros,
