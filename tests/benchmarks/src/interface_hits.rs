@@ -80,7 +80,7 @@ type NamesByBlob = HashMap<String, Option<interface::Names>>;
 
 /// Adds to `names` what the other sources of the crate of `path` name, and returns their hashes.
 fn names_of_others(git_dir: &str, commit: &str, path: &str, names: &mut NamesByBlob) -> Result<Vec<String>> {
-    let folder = path.rfind("src/").map_or("", |at| &path[..at + 4]);
+    let folder = path.rfind("src/").map_or(".", |at| &path[..at + 4]);
     let listed = git(git_dir, &["ls-tree", "-r", "--format=%(objectname) %(path)", commit, "--", folder])?;
     let files = listed.lines().filter_map(|line| line.split_once(' ')).filter(|(_, file)| *file != path && file.ends_with(".rs"));
     let mut others = Vec::new();

@@ -13,6 +13,9 @@ use std::process::Command;
 
 type Outcome = Result<()>;
 
+/// What is done to builds.
+type Change = fn(&mut Builds) -> Outcome;
+
 /// What is done to a file.
 type Damage = fn(&Path) -> std::io::Result<()>;
 
@@ -199,7 +202,7 @@ fn sources_of_interfaces_stay() -> Outcome {
         }
         Ok(number)
     };
-    let edits: [(&str, fn(&mut Builds) -> Outcome); 3] = [
+    let edits: [(&str, Change); 3] = [
         ("a body", |builds| builds.edit(2)),
         ("a file more in the folder", |builds| builds.project.write("beside.txt", "")),
         ("what rustc sees", |builds| Ok(fs::write(source_of_interface(builds)?, "pub fn other() {}\n")?)),

@@ -281,7 +281,7 @@ fn remove(path: &Path) -> Result<()> {
 
 /// Removes from `dir` what is none of `files`: what an earlier build depended on.
 fn remove_others(dir: &Path, files: &CrateFiles) -> Result<()> {
-    let names: BTreeSet<_> = files.iter().filter_map(|(_, file)| file.file_name()).collect();
+    let names: BTreeSet<_> = files.values().filter_map(|file| file.file_name()).collect();
     let entries = fs::read_dir(dir).with_context(|| format!("cannot list `{}`", dir.display()))?;
     for entry in entries.flatten().filter(|entry| !names.contains(entry.file_name().as_os_str())) {
         remove(&entry.path())?;

@@ -11,7 +11,7 @@ use crate::interface::tree::{self, Extent, Tree};
 use crate::interface::{name_symbols, refused};
 use crate::rustc::args::RustcArgs;
 use crate::rustc::command::ChildFailed;
-use crate::rustc::diagnostics::{self, Until, Watcher};
+use crate::rustc::diagnostics::{self, AtMetadata, Until, Watcher};
 use crate::worker::attached::Worker;
 use anyhow::{Context, Result};
 use object::write::Object;
@@ -44,7 +44,7 @@ pub(crate) fn compile(
     incremental: bool,
     scratch: &Scratch,
     worker: Option<&Worker>,
-    mut at_metadata: Option<&mut dyn FnMut(&mut Child, bool) -> Result<()>>,
+    mut at_metadata: Option<&mut AtMetadata<'_>>,
 ) -> Result<bool> {
     let Some(source) = source(args) else { return Ok(false) };
     let root = Path::new(&source);

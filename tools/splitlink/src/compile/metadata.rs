@@ -7,7 +7,7 @@ use super::incremental::Incremental;
 use super::{codegen, interface, library};
 use crate::files::scratch::{self, Finished, Scratch};
 use crate::rustc::command::{self, ChildFailed, Given};
-use crate::rustc::diagnostics::{self, Until, Watcher};
+use crate::rustc::diagnostics::{self, AtMetadata, Until, Watcher};
 use crate::rustc::version;
 use crate::worker::attached::Worker;
 use crate::worker::native;
@@ -63,7 +63,7 @@ pub fn run(
         let rustc = || Command::new(&program);
         // While rustc writes down what it may use again, dependents go on; the code is next.
         let (mut resume, mut suspend);
-        let mut at_metadata: Option<&mut dyn FnMut(&mut Child, bool) -> Result<()>> = None;
+        let mut at_metadata: Option<&mut AtMetadata<'_>> = None;
         resume = None;
         if let Some(worker) = worker.filter(|worker| worker.suspends() && for_edits.incremental && !worker.sandboxed) {
             suspend = |rustc: &mut Child, json: bool| {

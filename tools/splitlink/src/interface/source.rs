@@ -88,8 +88,8 @@ impl<'a> Parts<'a> {
     /// All that others might name, and the words by which they are named.
     pub(super) fn names(&self) -> Names {
         let Cutter { cut, dropped, hidden, .. } = &self.cutter;
-        let mut names = Names::default();
-        names.hidden = hidden.iter().map(|hidden| (hidden.name.clone(), BTreeSet::new())).collect();
+        let mut names =
+            Names { words: BTreeSet::new(), hidden: hidden.iter().map(|hidden| (hidden.name.clone(), BTreeSet::new())).collect() };
         let ranges: Vec<_> = hidden.iter().map(|hidden| hidden.range.clone()).collect();
         // A file that is kept whole has all of its words.
         let is_whole = self.interface(None).is_none();
