@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Block, Expr, ImplItem, Item, ItemImpl, ItemTrait, Signature, TraitItem, Visibility};
+use syn::{Attribute, Block, Expr, ImplItem, Item, ItemImpl, ItemTrait, Signature, TraitItem, UseTree, Visibility};
 
 /// What stands for a body that is cut out.
 const NO_BODY: &str = "{loop{}}";
@@ -136,12 +136,16 @@ struct Cutter<'a> {
 
 impl Cutter<'_> {
     fn items(&mut self, items: &[Item]) {
+        // A function hides what is brought in under its name, also from those who may not call it.
+        let has_globs = items.iter().any(is_public_glob);
         for item in items {
             let range = item.span().byte_range();
             match item {
                 _ if is_for_tests(attributes(item)) => self.dropped.push(range),
                 Item::Fn(function) => {
-                    self.hide(&function.vis, &function.attrs, &function.sig, &function.block, &range);
+                    if !has_globs {
+                        self.hide(&function.vis, &function.attrs, &function.sig, &function.block, &range);
+                    }
                     self.function(&function.attrs, &function.sig, &function.block, range);
                 }
                 Item::Impl(block) => self.implementation(block),
@@ -215,6 +219,19 @@ impl Cutter<'_> {
             }
         }
     }
+}
+
+/// Whether `item` brings in names for others that nobody can tell here: `pub use a::*`.
+fn is_public_glob(item: &Item) -> bool {
+    fn has_glob(tree: &UseTree) -> bool {
+        match tree {
+            UseTree::Path(path) => has_glob(&path.tree),
+            UseTree::Glob(_) => true,
+            UseTree::Group(group) => group.items.iter().any(has_glob),
+            UseTree::Name(_) | UseTree::Rename(_) => false,
+        }
+    }
+    matches!(item, Item::Use(item) if matches!(item.vis, Visibility::Public(_)) && has_glob(&item.tree))
 }
 
 fn attributes(item: &Item) -> &[Attribute] {
@@ -432,6 +449,11 @@ mod tests {
             ),
             ("const A: u8 = b();\nconst fn b() -> u8 { 1 }\nconst fn c() -> u8 { 1 }\n", "const A: u8 = b();\nconst fn b() -> u8 { 1 }\n"),
             ("#[cfg(test)]\nmod tests {\n    use super::a;\n}\nfn a() {}\npub fn b() {}\n", "pub fn b() {loop{}}\n"),
+            // It hides what the other crate has under its name.
+            (
+                "pub use other::{b::*, c};\nfn a() {}\nmod d {\n    use other::*;\n    fn e() {}\n}\n",
+                "pub use other::{b::*, c}; fn a() {loop{}} mod d { use other::*; }\n",
+            ),
             // The file stays whole, and names all that it names.
             ("fn a() {} fn g<T>() {}\nfn b() { a() }\n", "-"),
         ];
