@@ -7,7 +7,7 @@ use super::incremental::Incremental;
 use super::{codegen, interface, library};
 use crate::files::scratch::{self, Finished, Scratch};
 use crate::rustc::command::{self, ChildFailed, Given};
-use crate::rustc::diagnostics::{self, AtMetadata, Until, Watcher};
+use crate::rustc::diagnostics::{self, Until, Watcher};
 use crate::rustc::version;
 use crate::worker::attached::Worker;
 use crate::worker::native;
@@ -61,18 +61,18 @@ pub fn run(
     };
     if for_edits.interface && interface::prepare(&mut args) {
         let rustc = || Command::new(&program);
+        let mut resume = None;
         // While rustc writes down what it may use again, dependents go on; the code is next.
-        let (mut resume, mut suspend);
-        let mut at_metadata: Option<&mut AtMetadata<'_>> = None;
-        resume = None;
-        if let Some(worker) = worker.filter(|worker| worker.suspends() && for_edits.incremental && !worker.sandboxed) {
-            suspend = |rustc: &mut Child, json: bool| {
-                resume = Some(worker.suspend(rustc, json, || publish(scratch::copy_into(&scratch, &rmeta()?, output)?))?);
-                Ok(())
-            };
-            at_metadata = Some(&mut suspend);
-        }
-        let compiled = interface::compile(rustc, &args, for_edits.incremental, &scratch, worker, at_metadata);
+        let compiled = match worker.filter(|worker| worker.suspends() && for_edits.incremental && !worker.sandboxed) {
+            Some(worker) => {
+                let mut suspend = |rustc: &mut Child, json: bool| {
+                    resume = Some(worker.suspend(rustc, json, || publish(scratch::copy_into(&scratch, &rmeta()?, output)?))?);
+                    Ok(())
+                };
+                interface::compile(rustc, &args, for_edits.incremental, &scratch, Some(worker), Some(&mut suspend))
+            }
+            None => interface::compile(rustc, &args, for_edits.incremental, &scratch, worker, None),
+        };
         if let Some(resume) = resume {
             // What rustc says behind the metadata of an interface is of no account.
             compiled.map(drop).or_else(|error| if error.is::<ChildFailed>() { Ok(()) } else { Err(error) })?;
