@@ -16,8 +16,8 @@ type Outcome = Result<()>;
 /// What is done to builds.
 type Change = fn(&mut Builds) -> Outcome;
 
-/// What is done to a file.
-type Damage = fn(&Path) -> std::io::Result<()>;
+/// What is done to a file; the other one is somebody else's.
+type Damage = fn(&Path, &Path) -> std::io::Result<()>;
 
 /// A library and a program that uses it, built by a worker.
 struct Builds {
@@ -240,23 +240,28 @@ fn without_the_option_nothing_is_kept() -> Outcome {
 fn a_damaged_folder() -> Outcome {
     let mut builds = Builds::new("incremental_damaged", "--incremental --interface")?;
     builds.build(1)?;
+    // Nothing may be written to where a link leads.
+    let bystander = builds.project.dir.with_extension("bystander");
+    fs::write(&bystander, "of somebody else")?;
     let damages: [(&str, Damage); 4] = [
-        ("cut off", |path| fs::write(path, b"")),
-        ("another", |path| fs::write(path, b"something else that is no file of rustc's")),
-        ("removed", |path| fs::remove_file(path)),
-        ("a link to another file", |path| {
+        ("cut off", |path, _| fs::write(path, b"")),
+        ("another", |path, _| fs::write(path, b"something else that is no file of rustc's")),
+        ("removed", |path, _| fs::remove_file(path)),
+        ("a link to another file", |path, bystander| {
             fs::remove_file(path)?;
-            std::os::unix::fs::symlink("/etc/passwd", path)
+            std::os::unix::fs::symlink(bystander, path)
         }),
     ];
     for (value, (what, damage)) in (2..).zip(damages) {
         let files = builds.files();
         ensure!(files.len() > 4, "{what}: there is nothing to damage: {files:?}");
         for file in files {
-            damage(&file).with_context(|| file.display().to_string())?;
+            damage(&file, &bystander).with_context(|| file.display().to_string())?;
         }
         builds.build(value).context(what)?;
+        ensure!(fs::read(&bystander)? == b"of somebody else", "{what}: a file that a link led to was written");
     }
+    fs::remove_file(bystander)?;
     // Folders of somebody else's.
     for folder in builds.kept() {
         fs::remove_dir_all(&folder)?;

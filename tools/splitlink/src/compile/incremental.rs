@@ -92,7 +92,7 @@ impl Incremental {
             result.as_ref().map_or_else(|error| error.downcast_ref::<ChildFailed>().is_some_and(|child| child.code == MISTAKE), |_| true);
         if let Some(folder) = self.kept.as_ref().filter(|_| in_order) {
             // Without it the folder is emptied, no more.
-            let _ = fs::write(folder.join(LIST), list(&folder.join(SESSIONS)));
+            let _ = scratch::write_own(&folder.join(LIST), &list(&folder.join(SESSIONS)));
         }
         result
     }

@@ -4,7 +4,7 @@ use crate::files::paths;
 use crate::files::private::PrivateFolder;
 use anyhow::{Context, Result, bail};
 use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -202,6 +202,18 @@ fn remove(dir: &Path) {
     }
 }
 
+/// Writes a file of a worker's own anew. What is there is removed, a link as such: nothing is ever
+/// written to where it leads.
+///
+/// # Errors
+/// If the file cannot be written.
+pub(crate) fn write_own(path: &Path, text: &str) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => File::create_new(path)?.write_all(text.as_bytes()),
+    }
+}
+
 /// Makes the folder `dir` and those above it that are missing, for this user alone.
 ///
 /// # Errors
@@ -356,6 +368,25 @@ mod tests {
         assert!(names[3].join(MARKER).is_file());
         drop(other);
         fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let dir = std::env::temp_dir().join(format!("splitlink-own-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let (file, others) = (dir.join("file"), dir.join("others"));
+        fs::write(&others, "kept").unwrap();
+        for leads_to in [&others, &dir.join("absent")] {
+            std::os::unix::fs::symlink(leads_to, &file).unwrap();
+            write_own(&file, "own").unwrap();
+            assert!(!file.is_symlink() && fs::read(&file).unwrap() == b"own");
+            fs::remove_file(&file).unwrap();
+        }
+        write_own(&file, "own").unwrap();
+        write_own(&file, "own again").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"own again");
+        assert!(fs::read(&others).unwrap() == b"kept" && !dir.join("absent").exists());
+        fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]

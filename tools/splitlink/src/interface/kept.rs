@@ -4,6 +4,7 @@
 
 use super::tree::Tree;
 use crate::files::listing::list;
+use crate::files::scratch::write_own;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -57,7 +58,7 @@ fn record_of(folder: &Path) -> PathBuf {
 /// Writes down what `tree` was made of. Without that it is made again.
 pub(super) fn write(tree: &Tree, root: &Path, names: [&BTreeSet<String>; 2]) {
     if let Some(text) = Record::new(tree, root, names, tree.files.iter()).and_then(|record| serde_json::to_string(&record).ok()) {
-        let _ = fs::write(record_of(&tree.folder), text);
+        let _ = write_own(&record_of(&tree.folder), &text);
     }
 }
 
