@@ -209,7 +209,7 @@ fn remove(dir: &Path) {
 /// If the file cannot be written.
 pub(crate) fn write_own(path: &Path, text: &str) -> std::io::Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => File::create_new(path)?.write_all(text.as_bytes()),
     }
 }
