@@ -2,9 +2,9 @@
 //! GIT_DIR [COMMITS]`.
 //!
 //! Each hunk of each of the last commits (merges aside) is an edit by itself, made in the file as it
-//! was before. What the other files of its `src` folder name counts as named. Files of tests, benchmarks and examples do not count, nor do files that are new or
-//! gone. New items, changed signatures and documentation are edits, too, so what is typed between
-//! two builds hits more often.
+//! was before. What the other files of its `src` folder name counts as named. Files of tests,
+//! benchmarks and examples do not count, nor do files that are new or gone. New items, changed
+//! signatures and documentation are edits, too, so what is typed between two builds hits more often.
 
 use anyhow::{Context, Result, bail, ensure};
 use splitlink::interface;

@@ -267,6 +267,31 @@ fn what_has_no_interface() -> Result<()> {
     Ok(())
 }
 
+/// Compiles `below`, on which `dep` depends.
+fn compile_below(project: &Project) -> Result<()> {
+    project.write("out/.keep", "")?;
+    let below = words("--crate-name=below below.rs --crate-type=rlib --edition=2024 -Cextra-filename=-1 -Cmetadata=1 --out-dir=absent");
+    good(&project.compile("metadata --output out/libbelow-1.rmeta --interface", &below)?)?;
+    good(&project.compile("codegen --output out/libbelow-1.rlib --published-metadata out/libbelow-1.rmeta --interface", &below)?)
+}
+
+/// Has `phase` done for a crate above `below`, which must go well.
+fn compile_over_below(project: &Project, phase: &str, name: &str) -> Result<Output> {
+    let more = if name == "dep" { "--extern=below=absent/libbelow-1.rlib" } else { "" };
+    let output = project.compile(&format!("{phase} --metadata out/libbelow-1.rmeta"), &args(name, more))?;
+    good(&output)?;
+    Ok(output)
+}
+
+/// Makes the program of the code of both, and checks what it says.
+fn link_over_below(project: &Project) -> Result<()> {
+    compile_over_below(project, CODEGEN, "dep")?;
+    compile_over_below(project, NO_LINK, "app")?;
+    good(&project.link_only_with("--rlib out/libdep-1.rlib --rlib out/libbelow-1.rlib --output out/artifact")?)?;
+    ensure!(said(project, "out/artifact")?.0 == "42\n", "another output");
+    Ok(())
+}
+
 /// A macro of another crate names a function that nothing in the crate does.
 #[test]
 fn functions_that_are_named_elsewhere() -> Result<()> {
@@ -274,23 +299,14 @@ fn functions_that_are_named_elsewhere() -> Result<()> {
     project.write("below.rs", "#[macro_export]\nmacro_rules! of_user { () => { helper() } }\n")?;
     project.write("dep.rs", "const fn helper() -> u64 { 41 }\npub const VALUE: u64 = below::of_user!();\npub fn plain() -> u64 { 1 }\n")?;
     project.write("app.rs", "fn main() { println!(\"{}\", dep::VALUE + dep::plain()); }\n")?;
-    project.write("out/.keep", "")?;
-    let below = words("--crate-name=below below.rs --crate-type=rlib --edition=2024 -Cextra-filename=-1 -Cmetadata=1 --out-dir=absent");
-    good(&project.compile("metadata --output out/libbelow-1.rmeta --interface", &below)?)?;
-    good(&project.compile("codegen --output out/libbelow-1.rlib --published-metadata out/libbelow-1.rmeta --interface", &below)?)?;
-    let with_below = |phase: &str| format!("{phase} --metadata out/libbelow-1.rmeta");
-    let of_dep = args("dep", "--extern=below=absent/libbelow-1.rlib");
-    let metadata = project.compile(&with_below(METADATA), &of_dep)?;
-    good(&metadata)?;
+    compile_below(&project)?;
+    let metadata = compile_over_below(&project, METADATA, "dep")?;
     ensure!(metadata.stderr.is_empty(), "{metadata:?}");
     let before = project.read("out/libdep-1.rmeta")?;
-    good(&project.compile(&with_below(CODEGEN), &of_dep)?)?;
-    good(&project.compile(&with_below(NO_LINK), &args("app", ""))?)?;
-    good(&project.link_only_with("--rlib out/libdep-1.rlib --rlib out/libbelow-1.rlib --output out/artifact")?)?;
-    ensure!(said(&project, "out/artifact")?.0 == "42\n", "another output");
+    link_over_below(&project)?;
     // It is an interface all the same.
     project.write("dep.rs", "const fn helper() -> u64 { 41 }\npub const VALUE: u64 = below::of_user!();\npub fn plain() -> u64 { 2 }\n")?;
-    good(&project.compile(&with_below(METADATA), &of_dep)?)?;
+    compile_over_below(&project, METADATA, "dep")?;
     ensure!(project.read("out/libdep-1.rmeta")? == before, "a body changes it");
     Ok(())
 }
@@ -302,18 +318,9 @@ fn crates_that_only_bodies_name() -> Result<()> {
     project.write("below.rs", "pub fn value() -> u64 { 41 }\n")?;
     project.write("dep.rs", "pub fn plain() -> u64 { below::value() + 1 }\n")?;
     project.write("app.rs", "fn main() { println!(\"{}\", dep::plain()); }\n")?;
-    project.write("out/.keep", "")?;
-    let below = words("--crate-name=below below.rs --crate-type=rlib --edition=2024 -Cextra-filename=-1 -Cmetadata=1 --out-dir=absent");
-    good(&project.compile("metadata --output out/libbelow-1.rmeta --interface", &below)?)?;
-    good(&project.compile("codegen --output out/libbelow-1.rlib --published-metadata out/libbelow-1.rmeta --interface", &below)?)?;
-    let with_below = |phase: &str| format!("{phase} --metadata out/libbelow-1.rmeta");
-    let dep = args("dep", "--extern=below=absent/libbelow-1.rlib");
-    good(&project.compile(&with_below(METADATA), &dep)?)?;
-    good(&project.compile(&with_below(CODEGEN), &dep)?)?;
-    good(&project.compile(&with_below(NO_LINK), &args("app", ""))?)?;
-    good(&project.link_only_with("--rlib out/libdep-1.rlib --rlib out/libbelow-1.rlib --output out/artifact")?)?;
-    ensure!(said(&project, "out/artifact")?.0 == "42\n");
-    Ok(())
+    compile_below(&project)?;
+    compile_over_below(&project, METADATA, "dep")?;
+    link_over_below(&project)
 }
 
 /// Messages come once, with their places in the source.

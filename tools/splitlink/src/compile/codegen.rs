@@ -41,10 +41,7 @@ pub fn run(
     places.output("the library", output);
     places.inputs("the published metadata", [published]);
     places.check()?;
-    let scratch = match worker.and_then(|worker| worker.scratch.as_deref()) {
-        Some(dir) => Scratch::at_or_beside(dir)?,
-        None => Scratch::beside(output)?,
-    };
+    let scratch = library::scratch(output, worker)?;
     dependencies.put_before(&mut args, &scratch, Form::Metadata, worker)?;
     library::forget_outputs(&mut args);
     library::emit(&mut args, scratch.path(), &asked)?;

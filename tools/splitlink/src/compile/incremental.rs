@@ -38,13 +38,13 @@ pub(crate) struct Incremental {
 }
 
 impl Incremental {
-    /// [`Self::prepare`] if that is `wanted`, with what the `worker` keeps.
+    /// Has rustc compile incrementally if that is `wanted`, with what the `worker` keeps.
     ///
     /// # Errors
     /// If the folder cannot be made.
     pub(crate) fn prepare_if(wanted: bool, args: &mut RustcArgs, worker: Option<&Worker>, scratch: &Scratch) -> Result<Self> {
         let kept = worker.and_then(|worker| worker.incremental.as_deref());
-        if wanted { Self::prepare(args, kept, scratch) } else { Ok(Self { kept: None }) }
+        Self::prepare(wanted, args, kept, scratch)
     }
 
     /// The same for the interface of the crate, whose sources are in a folder of that.
@@ -53,7 +53,7 @@ impl Incremental {
     /// If a folder cannot be made.
     pub(crate) fn prepare_interface(wanted: bool, args: &mut RustcArgs, worker: Option<&Worker>, scratch: &Scratch) -> Result<Self> {
         let kept = worker.and_then(|worker| worker.incremental.as_deref()).map(|folder| folder.join(INTERFACE));
-        if wanted { Self::prepare(args, kept.as_deref(), scratch) } else { Ok(Self { kept: None }) }
+        Self::prepare(wanted, args, kept.as_deref(), scratch)
     }
 
     /// The folder for the sources of the crate's interface, where rustc finds them again.
@@ -62,13 +62,13 @@ impl Incremental {
         kept.unwrap_or(scratch.path()).join(INTERFACE).join("sources")
     }
 
-    /// Has rustc compile incrementally, in `kept` if that outlasts the action. A command that names
-    /// a folder of its own keeps that.
+    /// Has rustc compile incrementally if that is `wanted`, in `kept` if that outlasts the action. A
+    /// command that names a folder of its own keeps that.
     ///
     /// # Errors
     /// If the folder cannot be made.
-    fn prepare(args: &mut RustcArgs, kept: Option<&Path>, scratch: &Scratch) -> Result<Self> {
-        if args.codegen("incremental").is_some() {
+    fn prepare(wanted: bool, args: &mut RustcArgs, kept: Option<&Path>, scratch: &Scratch) -> Result<Self> {
+        if !wanted || args.codegen("incremental").is_some() {
             return Ok(Self { kept: None });
         }
         let sessions = match kept {

@@ -5,6 +5,7 @@ use super::emitted::{Emitted, Targets, Written};
 use crate::files::scratch::{self, Finished, Scratch};
 use crate::plan::crate_type::CrateType;
 use crate::rustc::args::RustcArgs;
+use crate::worker::attached::Worker;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,17 @@ pub(crate) const RMETA: &str = "out.rmeta";
 
 /// What [`emit`] calls the code, where it can.
 pub(crate) const RLIB: &str = "out.rlib";
+
+/// The scratch folder for the library `output`: the one that the `worker` names, or one beside it.
+///
+/// # Errors
+/// If it cannot be made.
+pub(crate) fn scratch(output: &Path, worker: Option<&Worker>) -> Result<Scratch> {
+    match worker.and_then(|worker| worker.scratch.as_deref()) {
+        Some(dir) => Scratch::at_or_beside(dir),
+        None => Scratch::beside(output),
+    }
+}
 
 /// Takes away where the command wanted its outputs.
 pub(crate) fn forget_outputs(args: &mut RustcArgs) {

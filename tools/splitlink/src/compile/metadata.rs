@@ -5,7 +5,7 @@ use super::dependencies::{Dependencies, Form};
 use super::emitted::{Emitted, is_dep_info};
 use super::incremental::Incremental;
 use super::{codegen, interface, library};
-use crate::files::scratch::{self, Finished, Scratch};
+use crate::files::scratch::{self, Finished};
 use crate::rustc::command::{self, ChildFailed, Given};
 use crate::rustc::diagnostics::{self, Until, Watcher};
 use crate::rustc::version;
@@ -39,10 +39,7 @@ pub fn run(
     asked.add_outputs(&mut places);
     places.output("the metadata", output);
     places.check()?;
-    let scratch = match worker.and_then(|worker| worker.scratch.as_deref()) {
-        Some(dir) => Scratch::at_or_beside(dir)?,
-        None => Scratch::beside(output)?,
-    };
+    let scratch = library::scratch(output, worker)?;
     dependencies.put_before(&mut args, &scratch, Form::Metadata, worker)?;
     library::forget_outputs(&mut args);
     library::emit(&mut args, scratch.path(), &asked)?;

@@ -88,8 +88,7 @@ impl Tree {
         let parts: BTreeMap<_, _> = parts.collect();
         // What a file has that was not read might name anything.
         let is_complete = parts.iter().all(|(path, parts)| parts.declared_modules() == files[*path].modules && !parts.includes_code());
-        let names: Vec<_> = parts.values().map(Parts::names).collect();
-        let named = (extent == Extent::Reduced && is_complete).then(|| named(&names));
+        let named = (extent == Extent::Reduced && is_complete).then(|| named(&parts.values().map(Parts::names).collect::<Vec<_>>()));
         let interface = |parts: &Parts<'_>| parts.interface(named.as_ref());
         let mut sources: BTreeMap<PathBuf, Source> =
             parts.iter().filter_map(|(path, parts)| Some(((*path).clone(), interface(parts)?))).collect();
