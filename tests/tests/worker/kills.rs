@@ -3,13 +3,17 @@
 //! `bazel/worker_kills.rs` does the same under Bazel.
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use splitlink_tests::kills::{Attempts, Plan, Victim, kind_of, while_killing};
 use splitlink_tests::rustc_fixture::project::{Project, good, words};
 use splitlink_tests::rustc_fixture::tools::{names_in, run};
 use splitlink_tests::rustc_fixture::worker::{Action, Client};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Output, Stdio};
 
 /// Contents by path.
@@ -298,4 +302,27 @@ fn perform<'c>(
         attempts.failed(&said)?;
     }
     Ok(failed)
+}
+
+/// The next worker removes the folder of one that was killed. A process that the first had started
+/// must not make it anew.
+#[test]
+fn of_a_worker_whose_process_has_not_begun() -> Result<()> {
+    let project = project("kills_begins")?;
+    let scratch = project.dir.join("out/splitlink-worker-1/0");
+    let start = json!({
+        "options": ["metadata", "--output", "out/libdep-1.rmeta"],
+        "place": scratch.parent(),
+        "scratch": scratch,
+        "sandboxed": false,
+        "mark": null,
+    });
+    let (mut worker, theirs) = UnixStream::pair()?;
+    let mut attached = project.splitlink(&words("attached -- counted/rustc"));
+    attached.args(project.library("dep")).stdin(OwnedFd::from(theirs));
+    writeln!(worker, "{start}")?;
+    let output = run(&mut attached)?;
+    ensure!(output.status.code() == Some(1) && output.stderr.is_empty() && project.calls() == 0, "{output:?}");
+    ensure!(!project.has("out/splitlink-worker-1") && !project.has("out/libdep-1.rmeta"), "{:?}", names_in(&project.dir.join("out")));
+    Ok(())
 }

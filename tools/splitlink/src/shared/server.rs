@@ -187,11 +187,13 @@ impl CallServer {
 
     /// Starts rustc, and waits until it has written the metadata.
     fn compile(&self, compilation: &Compilation, request: &Call, client: &Mutex<Client>) -> Result<Metadata> {
-        let scratch = self.folder(request)?.join(&compilation.name);
+        let place = self.folder(request)?;
+        let scratch = place.join(&compilation.name);
         let hollow = scratch.with_extension("hollow");
         let action = Action { options: Vec::new(), env: request.env.clone(), command: request.command.clone() };
         let start = Start {
             options: ["rustc", "--stable"].map(str::to_owned).to_vec(),
+            place: Some(place),
             scratch: Some(scratch.clone()),
             sandboxed: false,
             incremental: None,

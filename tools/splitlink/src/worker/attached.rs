@@ -4,6 +4,7 @@
 //! without a worker. It lives no longer than the worker wants it to.
 
 use super::channel::{self, Resume, Resumed, Start, Suspended};
+use super::place::Hold;
 use crate::rustc::command::ChildFailed;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -41,6 +42,7 @@ pub struct Worker {
     /// Where what rustc may use again is kept for the next build, if it is.
     pub incremental: Option<PathBuf>,
     mark: Option<String>,
+    _hold: Option<Hold>,
 }
 
 /// The folder that a path names now, even if it names another one later.
@@ -57,9 +59,14 @@ impl Worker {
     pub fn connect() -> Result<(Vec<String>, Self)> {
         let channel = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().context("there is no standard input")?);
         let mut reader = BufReader::new(channel.try_clone().context("cannot talk to the worker")?);
-        let Some(Start { options, scratch, sandboxed, incremental, mark }) = channel::receive(&mut reader)? else {
+        let Some(Start { options, place, scratch, sandboxed, incremental, mark }) = channel::receive(&mut reader)? else {
             bail!("no worker is there\n  help: `splitlink {ATTACHED}` is for `splitlink worker` to call");
         };
+        let hold = place.as_deref().map(Hold::of).transpose()?;
+        if matches!(hold, Some(None)) {
+            // Its worker has ended, and nobody wants the result any more.
+            return Err(ChildFailed { code: 1 }.into());
+        }
         let still = Arc::new(AtomicBool::new(false));
         let (sender, resumed) = mpsc::channel();
         let group = Arc::new(AtomicI32::new(0));
@@ -82,7 +89,7 @@ impl Worker {
                 std::process::exit(1);
             }
         });
-        Ok((options, Self { channel, resumed, still, group, scratch, sandboxed, incremental, mark }))
+        Ok((options, Self { channel, resumed, still, group, scratch, sandboxed, incremental, mark, _hold: hold.flatten() }))
     }
 
     /// Whether rustc is to be suspended when the metadata is out.

@@ -14,6 +14,8 @@ use std::path::PathBuf;
 pub struct Start {
     /// The phase and its options.
     pub options: Vec<String>,
+    /// The worker's folder, if any other folder named here is in it.
+    pub place: Option<PathBuf>,
     /// The scratch folder to use, if the one beside the output would be removed while rustc is
     /// suspended.
     pub scratch: Option<PathBuf>,

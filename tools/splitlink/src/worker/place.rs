@@ -3,7 +3,7 @@
 use crate::files::private::PrivateFolder;
 use crate::files::scratch;
 use anyhow::{Context, Result};
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -26,7 +26,34 @@ const WITHOUT_LOCK_FOR: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub struct Place {
     dir: PathBuf,
+    _hold: Hold,
+}
+
+/// What keeps a folder from being removed as one that was left: a lock that its worker shares with
+/// the processes that it has attached. These may live a moment longer, and would make the folder
+/// anew.
+#[derive(Debug)]
+pub struct Hold {
     _lock: File,
+}
+
+impl Hold {
+    /// Takes hold of the folder `dir` of a worker; none if that is gone, or about to be.
+    ///
+    /// # Errors
+    /// If its lock cannot be taken.
+    pub fn of(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join(LOCK);
+        let lock = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            lock => lock.with_context(|| format!("cannot open `{}`", path.display()))?,
+        };
+        match lock.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            locked => locked.with_context(|| format!("cannot lock `{}`", path.display()))?,
+        }
+        Ok(PrivateFolder::is_same_file(&lock, &path).then_some(Self { _lock: lock }))
+    }
 }
 
 impl Place {
@@ -55,10 +82,10 @@ impl Place {
         let hidden = parent.join(format!(".{name}"));
         DirBuilder::new().mode(0o700).create(&hidden).with_context(|| scratch::cannot_write(&hidden))?;
         let lock = File::create_new(hidden.join(LOCK)).with_context(|| scratch::cannot_write(&hidden))?;
-        lock.lock().with_context(|| format!("cannot lock `{}`", hidden.display()))?;
+        lock.lock_shared().with_context(|| format!("cannot lock `{}`", hidden.display()))?;
         let dir = parent.join(name);
         fs::rename(&hidden, &dir).with_context(|| scratch::cannot_write(&dir))?;
-        Ok(Self { dir, _lock: lock })
+        Ok(Self { dir, _hold: Hold { _lock: lock } })
     }
 
     /// The folder itself.
@@ -70,8 +97,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         remove(&self.dir);
-        // A process that was attached to a worker now killed may have written while this one removed
-        // what that worker left.
+        // A process that was attached to a worker now killed may have held what that worker left.
         if let Some(parent) = self.dir.parent() {
             remove_left(parent);
         }
@@ -103,7 +129,7 @@ fn remove_left(parent: &Path) {
             let _ = fs::remove_dir_all(entry.path());
             continue;
         }
-        // Held until the folder is gone, so that a worker that waits for it finds nothing to use.
+        // Held until the folder is gone, so that who waits for it finds nothing to use.
         let lock = File::open(folder.entry(LOCK));
         let is_left = match &lock {
             Ok(lock) => lock.try_lock().is_ok(),
@@ -184,6 +210,28 @@ mod tests {
         let mut names: Vec<_> = fs::read_dir(&parent).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, [".splitlink-worker-in-the-making", "elsewhere", "splitlink-worker-left", "splitlink-worker-link"]);
+        fs::remove_dir_all(&parent).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_held_stays() {
+        let parent = std::env::temp_dir().join(format!("splitlink-held-{}", std::process::id()));
+        let left = parent.join(format!("{PREFIX}left"));
+        DirBuilder::new().recursive(true).mode(0o700).create(&left).unwrap();
+        fs::write(left.join(LOCK), "").unwrap();
+        let (first, second) = (Hold::of(&left).unwrap(), Hold::of(&left).unwrap());
+        assert!(first.is_some() && second.is_some());
+        drop(first);
+        let other = Place::within(&parent).unwrap();
+        assert!(left.is_dir(), "it was removed while a process works in it");
+        drop(second);
+        // The next to remove it has its lock before its name is gone.
+        let lock = File::open(left.join(LOCK)).unwrap();
+        lock.lock().unwrap();
+        assert!(Hold::of(&left).unwrap().is_none());
+        drop(lock);
+        drop(other);
+        assert!(!left.exists() && Hold::of(&left).unwrap().is_none());
         fs::remove_dir_all(&parent).unwrap();
     }
 

@@ -228,14 +228,16 @@ impl RequestServer {
         if !work.named || !lock(&self.suspended).allowed() {
             return self.run_whole(&work, running, log);
         }
+        let place = self.place(&work, &output)?;
         let incremental = self.incremental(&work)?;
         let scratch = match &incremental {
             Some(folder) => folder.scratch(),
-            None => self.place(&work, &output)?.join(self.count.fetch_add(1, Ordering::Relaxed).to_string()),
+            None => place.join(self.count.fetch_add(1, Ordering::Relaxed).to_string()),
         };
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let start = Start {
             options: work.action.options.clone(),
+            place: Some(place),
             scratch: Some(scratch.clone()),
             sandboxed: work.sandboxed,
             incremental: incremental.as_ref().map(|folder| folder.path().to_owned()),
@@ -300,6 +302,7 @@ impl RequestServer {
         let incremental = self.incremental(work)?;
         let start = Start {
             options: work.action.options.clone(),
+            place: incremental.is_some().then(|| self.place(work, work.output())).transpose()?,
             // Where the run for both actions works as well, so that each goes on from the other.
             scratch: incremental.as_ref().filter(|_| work.action.phase() == "codegen").map(InUse::scratch),
             sandboxed: work.sandboxed,
