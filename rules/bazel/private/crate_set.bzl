@@ -6,9 +6,10 @@ _EMPTY = struct(
     proc_macros = depset(),
     rlibs = depset(),
     rmetas = depset(),
+    versions = depset(),
 )
 
-def _of_library(originals, rmeta, rlib, deps):
+def _of_library(originals, rmeta, rlib, deps, version):
     """Makes the set that a dependent of a library sees.
 
     Args:
@@ -17,6 +18,7 @@ def _of_library(originals, rmeta, rlib, deps):
         rmeta: The library's metadata as the split builds it (File).
         rlib: The library's code as the split builds it (File).
         deps: The set of crates that the library itself depends on.
+        version: The library's version (string); empty if it has none.
 
     Returns:
         A crate set of the library and all it depends on.
@@ -27,6 +29,7 @@ def _of_library(originals, rmeta, rlib, deps):
         proc_macros = deps.proc_macros,
         rlibs = depset([rlib], transitive = [deps.rlibs]),
         rmetas = depset([rmeta], transitive = [deps.rmetas]),
+        versions = depset([rlib.basename + "=" + version], transitive = [deps.versions]) if version else deps.versions,
     )
 
 def _of_foreign(originals, rlibs, proc_macros):
@@ -46,6 +49,7 @@ def _of_foreign(originals, rlibs, proc_macros):
         proc_macros = depset(proc_macros),
         rlibs = depset(rlibs),
         rmetas = depset(rlibs),  # Their metadata may not be a file of its own.
+        versions = depset(),
     )
 
 def _of_proc_macro(originals, artifact, deps):
@@ -66,6 +70,7 @@ def _of_proc_macro(originals, artifact, deps):
         proc_macros = depset([artifact]),
         rlibs = depset(),
         rmetas = depset(),
+        versions = depset(),
     )
 
 def _of_build_script(exchanged, deps):
@@ -86,6 +91,7 @@ def _of_build_script(exchanged, deps):
         proc_macros = depset(),
         rlibs = depset(),
         rmetas = depset(),
+        versions = depset(),
     )
 
 def _known(set):
@@ -121,6 +127,7 @@ def _union(sets):
         proc_macros = depset(transitive = [s.proc_macros for s in sets]),
         rlibs = depset(transitive = [s.rlibs for s in sets]),
         rmetas = depset(transitive = [s.rmetas for s in sets]),
+        versions = depset(transitive = [s.versions for s in sets]),
     )
 
 crate_set = struct(

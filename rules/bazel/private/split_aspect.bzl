@@ -138,6 +138,10 @@ def _unsplit(target, ctx, deps, reason, help = "", originals = []):
 def _data_runfiles(ctx):
     return [dep[DefaultInfo].default_runfiles for dep in _targets(ctx, "data")]
 
+def _version(ctx):
+    version = getattr(ctx.rule.attr, "version", "")
+    return "" if version == "0.0.0" else version  # rules_rust's default.
+
 def _split_library(target, ctx, tools, crate, found, files, known):
     """Builds a library through the split.
 
@@ -162,6 +166,7 @@ def _split_library(target, ctx, tools, crate, found, files, known):
             rmeta,
             rlib,
             crate.deps,
+            _version(ctx),
         ),
         deps = crate.deps,
         help = "",
@@ -236,7 +241,7 @@ def _split_linked(target, ctx, tools, crate, found, files, known):
         modules = modules,
         inputs = inputs.link,
         lld = inputs.lld,
-        rlibs = crate.deps.rlibs,
+        crates = crate.deps,
         sysroot = tools.rust.sysroot,
         env = found.action.env,
         lto = crate.lto,

@@ -24,23 +24,43 @@ struct Dependencies {
 /// again, and nothing else: no tool of rules_rust's.
 pub const ROUND_FILE: &str = "round.bzl";
 
+/// Which changes are made to vendored BUILD files: those with others are made anew.
+pub const CHANGES: &str = "round.bzl, versions of build scripts";
+
 /// The target of the library that a program's own package has.
 pub const LIBRARY: &str = "lib";
 
 const LOAD_ROUND: &str = "load(\"//:round.bzl\", \"ROUND\")\n";
 
-/// Has the crates that cargo-bazel has vendored compiled with `ROUND`, too.
-pub fn add_round(vendored: &Path) -> Result<()> {
+/// Changes the BUILD files of the crates that cargo-bazel has vendored: they are compiled with
+/// `ROUND`, too, and build scripts know their version.
+pub fn change_vendored(vendored: &Path) -> Result<()> {
     for entry in fs::read_dir(vendored).with_context(|| format!("cannot list {}", vendored.display()))? {
         let path = entry?.path().join("BUILD.bazel");
         if path.exists() {
-            let text = fs::read_to_string(&path)?;
-            let flag = "\"--cap-lints=allow\",";
-            ensure!(text.contains(flag), "{} has no {flag}: cargo-bazel writes other BUILD files now", path.display());
-            fs::write(&path, format!("{LOAD_ROUND}{}", text.replace(flag, &format!("{flag} ROUND,"))))?;
+            let text = changed(&fs::read_to_string(&path)?)
+                .with_context(|| format!("cargo-bazel writes other BUILD files now: {}", path.display()))?;
+            fs::write(&path, text)?;
         }
     }
     Ok(())
+}
+
+fn changed(text: &str) -> Result<String> {
+    let flag = "\"--cap-lints=allow\",";
+    ensure!(text.contains(flag), "no {flag}");
+    let mut changed = format!("{LOAD_ROUND}{}", text.replace(flag, &format!("{flag} ROUND,")));
+    // rules_rust compiles a build script with its version up to 0.72 or so, and then leaves that to
+    // a rule that 0.54.1 does not have.
+    if let Some(at) = changed.find("\ncargo_build_script(\n") {
+        let (before, script) = changed.split_at(at);
+        let version = script.split_once("\n    version = ").and_then(|(_, rest)| rest.split_once(",\n")).context("no version")?.0;
+        let flags = "\n    rustc_flags = ";
+        ensure!(!script.contains("rustc_env = ") && script.contains(flags), "other flags and variables of a build script");
+        let env = format!("\n    rustc_env = {{\"CARGO_PKG_VERSION\": {version}}},{flags}");
+        changed = format!("{before}{}", script.replacen(flags, &env, 1));
+    }
+    Ok(changed)
 }
 
 /// Writes `<workspace>/<package>/BUILD.bazel`.
@@ -253,4 +273,22 @@ fn map(entries: &BTreeMap<String, String>) -> String {
 /// JSON's strings, lists and maps of strings are Starlark's too; rules_rust expands `$` in values.
 fn quote(value: &Value) -> String {
     value.to_string().replace('$', "$$")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn build_scripts_know_their_version() {
+        let library = "rust_library(\n    rustc_flags = [\n        \"--cap-lints=allow\",\n    ],\n    version = \"1.2.3\",\n)\n";
+        let script = library.replace("rust_library", "\ncargo_build_script").replace("1.2.3", "1.2.4");
+        let changed = changed(&format!("{library}{script}")).unwrap();
+        assert_eq!(changed.matches("--cap-lints=allow\", ROUND,").count(), 2);
+        assert_eq!(changed.matches("\n    rustc_env = {\"CARGO_PKG_VERSION\": \"1.2.4\"},\n    rustc_flags").count(), 1);
+        assert!(
+            super::changed(&format!("{library}{}", script.replace("version", "other"))).unwrap_err().to_string().contains("no version")
+        );
+        assert!(super::changed("").unwrap_err().to_string().contains("no \"--cap-lints"));
+    }
 }

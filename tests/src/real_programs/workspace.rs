@@ -51,7 +51,7 @@ impl Workspace {
         let workspace = Workspace { root: cache.join(name) };
 
         let stamp = workspace.root.join("vendored");
-        let wanted = format!("{programs:?} cargo-bazel {}, {}\n", cargo_bazel::VERSION, build_file::ROUND_FILE);
+        let wanted = format!("{programs:?} cargo-bazel {}, {}\n", cargo_bazel::VERSION, build_file::CHANGES);
         if fs::read_to_string(&stamp).unwrap_or_default() != wanted {
             if workspace.root.exists() {
                 fs::remove_dir_all(&workspace.root)?;
@@ -63,7 +63,7 @@ impl Workspace {
             for program in programs {
                 eprintln!("real programs: vendoring the dependencies of {}", program.package);
                 cargo_bazel::vendor(&cargo_bazel, &workspace.root, program)?;
-                build_file::add_round(&workspace.root.join(program.package).join("vendor"))?;
+                build_file::change_vendored(&workspace.root.join(program.package).join("vendor"))?;
             }
             fs::write(&stamp, wanted)?;
         }

@@ -50,6 +50,11 @@ fn another_linkage_recompiles_nothing() {
 
         let report = std::fs::read_to_string(built("dynamic_dev.splitlink/report.json")).expect("there is a report");
         assert_eq!(report.contains("\"dynamic\""), linkage == "dynamic", "{report}");
+        let report: Value = serde_json::from_str(&report).expect("the report is JSON");
+        let crates = report["artifacts"][0]["crates"].as_array().expect("it lists crates");
+        let named = |label: &str| crates.iter().find(|found| found["label"] == label).expect("a crate has the label of its target");
+        assert_eq!(named("//examples/dynamic_dev:units")["version"], "0.4.0");
+        assert!(named("//examples/dynamic_dev:journey")["version"].is_null(), "one without a version has one");
 
         let output = Command::new(&program).output().expect("the program starts");
         assert!(output.status.success(), "{output:?}");

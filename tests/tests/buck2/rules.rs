@@ -162,7 +162,8 @@ fn sub_targets() -> Result<(), Failure> {
     let run = format!("{HELLO}[explain]");
     assert_eq!(project.buck2(&["run", &run])?, explained);
     let all = project.buck2(&["run", &run, "--", "--all"])?;
-    assert!(all.lines().any(|line| line.trim().starts_with("greeting ") && line.contains("static")), "{all}");
+    let greeting = all.lines().find(|line| line.trim().starts_with("greeting ")).unwrap_or_default();
+    assert!(greeting.contains(" static ") && greeting.contains(" splitlink//examples/hello:greeting "), "{all}");
     assert!(project.build(&format!("{HELLO}[modules]"))?.is_dir());
     let dylib = project.build("splitlink//examples/multi_crate_type:engine[dylib]")?;
     assert!(dylib.with_file_name(format!("{}.manifest.json", dylib.file_name().unwrap_or_default().display())).exists());

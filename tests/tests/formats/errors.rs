@@ -388,7 +388,7 @@ fn reports_that_cannot_be_explained() -> Outcome {
     good(&lab.link(RLIBS)?)?;
     let report = String::from_utf8_lossy(&lab.0.read("out/report.json")?).into_owned();
     let table: &[(String, &[&str])] = &[
-        (report.replace("\"version\": 3", "\"version\": 4"), &["is of version 4", "reads version 3", "use the splitlink that wrote it"]),
+        (report.replace("\"version\": 4", "\"version\": 5"), &["is of version 5", "reads version 4", "use the splitlink that wrote it"]),
         (report[..report.len() / 2].to_owned(), &["not JSON", "truncated"]),
         ("{}".to_owned(), &["no version", "--report"]),
         (report.replace("\"static\"", "\"somehow\""), &["the form that its version promises", "somehow"]),

@@ -88,12 +88,14 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
         ("", json!({"version": 1, "crate": "", "file_name": "", "contains": [], "needs": [], "stamps": {}, "more": 1})),
     ];
     refuses("dylib-manifest", &manifest, &table)?;
-    let report = json!({"version": 3, "crate_name": "app", "artifacts": [{
-        "crate_type": "bin", "file_name": "app", "prefer_dynamic": true,
+    let report = json!({"version": 4, "crate_name": "app", "artifacts": [{
+        "crate_type": "bin", "file_name": "app", "bytes": 9, "prefer_dynamic": true,
         "crates": [
             {"crate": "a-1", "linkage": "dynamic", "from": "liba-1.so", "sysroot": false, "reason": "why"},
+            {"crate": "b-1", "label": "//b", "version": "1.2", "bytes": 9, "linkage": "static", "from": "libb-1.rlib", "sysroot": false, "reason": "why"},
             {"crate": "m-1", "linkage": "not-linked", "sysroot": false, "reason": "why"}
         ],
+        "native_libraries": [{"name": "z"}, {"name": "libx.a", "carried_by": "a-1"}],
         "left_out": [{"what": "allocator shim", "reason": "why"}]
     }], "lto": [{
         "mode": "fat", "crate_types": ["bin"], "threshold": "C", "crates": ["a-1"], "modules": 9, "kept": ["main"], "objects": [9, 8],
@@ -108,8 +110,15 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
         ("/artifacts/0/crates/0/linkage", json!("not-linked")),
         ("/artifacts/0/crates/0/linkage", json!("somehow")),
         ("/artifacts/0/crates/0/from", json!("/usr/lib/liba-1.so")),
-        ("/artifacts/0/crates/1/linkage", json!("static")),
+        ("/artifacts/0/crates/2/linkage", json!("static")),
         ("/artifacts/0/crates/1", json!({"crate": "a-1"})),
+        ("/artifacts/0/crates/1/label", json!("")),
+        ("/artifacts/0/crates/1/version", json!(1)),
+        ("/artifacts/0/crates/1/bytes", json!("9")),
+        ("/artifacts/0/bytes", json!(null)),
+        ("/artifacts/0/native_libraries", json!(null)),
+        ("/artifacts/0/native_libraries/1/name", json!("")),
+        ("/artifacts/0/native_libraries/1/carried_by", json!("a/b")),
         ("/artifacts/0/left_out/0/what", json!("")),
         ("/lto", json!(null)),
         ("/lto/0/mode", json!("off")),
@@ -143,6 +152,7 @@ fn code_schemas_and_page_agree() -> Outcome {
     assert_eq!(reports["LtoGroup"], fields_of(&definitions["lto-group"]));
     assert_eq!(reports["Milliseconds"], fields_of(&definitions["milliseconds"]));
     assert_eq!(reports["LeftOut"], fields_of(&definitions["left-out"]));
+    assert_eq!(reports["NativeLibrary"], fields_of(&definitions["native-library"]));
 
     for (title, file, schema, structs) in [
         ("The dylib manifest", "formats/dylib_manifest.rs", &manifest, &manifests),

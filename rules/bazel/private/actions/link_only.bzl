@@ -1,10 +1,11 @@
 """The action that links a crate from its plan, its modules and the compiled crates."""
 
+load("//rules/bazel/private:names.bzl", "public_name")
 load("//rules/bazel/private:settings.bzl", "LinkerInfo", "LtoCacheInfo", "SwitchInfo")
 load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 load(":arguments.bzl", "new_arguments")
 
-def new_link(plan, modules, inputs, lld, rlibs, sysroot, env, description, lto):
+def new_link(plan, modules, inputs, lld, crates, sysroot, env, description, lto):
     """Gathers what it takes to link a crate.
 
     Args:
@@ -13,7 +14,7 @@ def new_link(plan, modules, inputs, lld, rlibs, sysroot, env, description, lto):
         inputs: What else the linker reads (depset of File): native libraries, linker scripts, the
             standard library, the linker.
         lld: The toolchain's own lld (depset of File), for whoever chooses it.
-        rlibs: The code of the libraries that the crate depends on (depset of File).
+        crates: The crate set of the libraries that the crate depends on.
         sysroot: The path of the Rust sysroot that the crate is linked with.
         env: The environment of the linker (dict).
         description: The crate's type and name, for progress messages.
@@ -30,9 +31,16 @@ def new_link(plan, modules, inputs, lld, rlibs, sysroot, env, description, lto):
         lto = lto,
         modules = modules,
         plan = plan,
-        rlibs = rlibs,
+        rlibs = crates.rlibs,
+        versions = crates.versions,
         sysroot = sysroot,
     )
+
+def _label(rlib):
+    label = public_name(str(rlib.owner))
+
+    # Nobody types it for the main repository.
+    return "{}={}".format(rlib.basename, label.removeprefix("@@") if label.startswith("@@//") else label)
 
 def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = None, dylibs = None, dylib_directories = []):
     """Declares the action that links a crate, as one crate type or several.
@@ -85,6 +93,8 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         args.add_all(dylib_directories, before_each = "--dylib-dir")
     if report:
         args.add("--report", report)
+        args.add_all(link.rlibs, before_each = "--crate-label", map_each = _label)
+        args.add_all(link.versions, before_each = "--crate-version")
         if ctx.attr._report_times[SwitchInfo].enabled:
             args.add("--report-times")
     for crate_type, output in outputs.items():

@@ -5,6 +5,9 @@ load("//rules/buck2/private:prelude.bzl", "at_argfile")
 load("//rules/buck2/private:providers.bzl", "SplitlinkToolchainInfo")
 load("//rules/buck2/private:settings.bzl", "default_linker")
 
+def _label(rlib: Artifact) -> list[str]:
+    return ["--crate-label={}={}".format(rlib.basename, rlib.owner.raw_target())] if rlib.owner else []
+
 def declare_link_only(
         ctx: AnalysisContext,
         compile_ctx,
@@ -45,6 +48,7 @@ def declare_link_only(
         "--linker=" + linker if linker != "default" else [],
         link_arguments(dylibs, outputs.keys()),
         cmd_args(report.as_output(), format = "--report={}"),
+        [_label(rlib.artifact) for rlib in dependencies.rlibs.traverse()],
         [cmd_args(output.as_output(), format = "--output=" + crate_type + "={}") for crate_type, output in outputs.items()],
         hidden = [native.inputs, compile_ctx.linker_with_pre_args] + ([manifest.as_output()] if manifest else []),
     )

@@ -1,7 +1,7 @@
 //! A link report for people: counts and what deviates from them, tables, or a graph for Graphviz.
 
 use crate::formats::Linkage;
-use crate::formats::report::{Artifact, CrateFormat, LinkReport, LtoGroup, Milliseconds};
+use crate::formats::report::{Artifact, CrateFormat, LinkReport, LtoGroup, Milliseconds, NativeLibrary};
 use anyhow::{Context, Result};
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ pub struct Options {
     /// List all crates and symbols, in place of counting those that are alike
     #[arg(long, conflicts_with_all = ["json", "dot"])]
     pub all: bool,
-    /// List only crates with this in their names
+    /// List only crates with this in their names or labels
     #[arg(long = "crate", value_name = "TEXT", conflicts_with_all = ["json", "dot"])]
     pub named: Option<String>,
     /// List only crates that are linked so
@@ -68,12 +68,13 @@ pub fn tables(report: &LinkReport, options: &Options) -> String {
     let mut text = String::new();
     for artifact in &report.artifacts {
         let preference = if artifact.prefer_dynamic { "dylibs" } else { "rlibs" };
-        writeln!(text, "{} `{}` ({}), {preference} preferred", artifact.crate_type, report.crate_name, artifact.file_name)
-            .expect(IN_MEMORY);
-        crates(&mut text, &artifact.crates, options);
+        let Artifact { crate_type, file_name, bytes, .. } = artifact;
+        writeln!(text, "{crate_type} `{}` ({file_name}, {}), {preference} preferred", report.crate_name, kib(*bytes)).expect(IN_MEMORY);
+        let short = ShortNames::of(&artifact.crates);
+        crates(&mut text, &artifact.crates, &short, options);
+        native_libraries(&mut text, &artifact.native_libraries, &short);
         for left_out in &artifact.left_out {
-            let reason = ShortNames::of(&artifact.crates).text(&left_out.reason);
-            writeln!(text, "  left out: {}: {reason}", left_out.what).expect(IN_MEMORY);
+            writeln!(text, "  left out: {}: {}", left_out.what, short.text(&left_out.reason)).expect(IN_MEMORY);
         }
         text.push('\n');
     }
@@ -93,15 +94,15 @@ fn counts(crates: &[CrateFormat]) -> String {
 }
 
 /// The crates of an artifact: their number, then a table of those that few others are like.
-fn crates(text: &mut String, crates: &[CrateFormat], options: &Options) {
+fn crates(text: &mut String, crates: &[CrateFormat], short: &ShortNames<'_>, options: &Options) {
     if crates.is_empty() {
         return;
     }
     writeln!(text, "  {}", counts(crates)).expect(IN_MEMORY);
-    let short = ShortNames::of(crates);
     let filtered = options.named.is_some() || options.linkage.is_some();
     let asked = |c: &&CrateFormat| {
-        options.named.as_ref().is_none_or(|part| c.id.contains(part.as_str()))
+        let names = || [Some(&c.id), c.label.as_ref()].into_iter().flatten();
+        options.named.as_ref().is_none_or(|part| names().any(|name| name.contains(part.as_str())))
             && options.linkage.as_ref().is_none_or(|linkage| name(c.linkage) == linkage)
     };
     // Kept in the order of the first of each group.
@@ -113,17 +114,20 @@ fn crates(text: &mut String, crates: &[CrateFormat], options: &Options) {
         }
     }
     let counted = |group: &Vec<&CrateFormat>| !options.all && !filtered && group.len() > LISTED;
-    let head = ["crate", "linkage", "from", "why"].map(str::to_owned);
+    let head = ["crate", "linkage", "size", "from", "why"].map(str::to_owned);
     let listed = groups.iter().filter(|group| !counted(group)).flatten().map(|c| {
-        let from = c.from.clone().unwrap_or_else(|| "-".to_owned());
-        [short.name(&c.id).to_owned(), name(c.linkage).to_owned(), from, short.text(&c.reason)]
+        // The label says more than the name of an rlib.
+        let from = c.label.as_ref().filter(|_| c.linkage == Linkage::Static).or(c.from.as_ref());
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        [short.name(&c.id).to_owned(), name(c.linkage).to_owned(), or_none(c.bytes.map(kib)), or_none(from.cloned()), short.text(&c.reason)]
     });
-    let rows: Vec<[String; 4]> = std::iter::once(head).chain(listed).collect();
+    let rows: Vec<[String; 5]> = std::iter::once(head).chain(listed).collect();
     if rows.len() > 1 {
         let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-        let widths = [width(0), width(1), width(2)];
-        for [id, linkage, from, reason] in &rows {
-            writeln!(text, "  {id:<0$}  {linkage:<1$}  {from:<2$}  {reason}", widths[0], widths[1], widths[2]).expect(IN_MEMORY);
+        let widths = [width(0), width(1), width(2), width(3)];
+        for [id, linkage, size, from, reason] in &rows {
+            writeln!(text, "  {id:<0$}  {linkage:<1$}  {size:>2$}  {from:<3$}  {reason}", widths[0], widths[1], widths[2], widths[3])
+                .expect(IN_MEMORY);
         }
     } else if groups.is_empty() {
         writeln!(text, "  no crate is as asked").expect(IN_MEMORY);
@@ -134,27 +138,47 @@ fn crates(text: &mut String, crates: &[CrateFormat], options: &Options) {
     }
 }
 
-/// Crates by their names; where two have one, with what tells them apart.
-struct ShortNames<'a>(HashMap<&'a str, &'a str>);
+/// Crates by their names, and their versions if they are known; where two would be called the same,
+/// by what tells them apart.
+struct ShortNames<'a>(HashMap<&'a str, String>);
 
 impl<'a> ShortNames<'a> {
     fn of(crates: &'a [CrateFormat]) -> Self {
-        let plain = |id: &'a str| id.split_once('-').map_or(id, |(name, _)| name);
-        let mut times: HashMap<&str, usize> = HashMap::new();
+        let plain = |c: &CrateFormat| {
+            let name = c.id.split_once('-').map_or(c.id.as_str(), |(name, _)| name);
+            c.version.as_ref().map_or_else(|| name.to_owned(), |version| format!("{name} {version}"))
+        };
+        let mut times: HashMap<String, usize> = HashMap::new();
         for c in crates {
-            *times.entry(plain(&c.id)).or_default() += 1;
+            *times.entry(plain(c)).or_default() += 1;
         }
-        Self(crates.iter().map(|c| (c.id.as_str(), plain(&c.id))).filter(|(_, name)| times[name] == 1).collect())
+        Self(crates.iter().map(|c| (c.id.as_str(), plain(c))).filter(|(_, name)| times[name] == 1).collect())
     }
 
     fn name<'b>(&'b self, id: &'b str) -> &'b str {
-        self.0.get(id).copied().unwrap_or(id)
+        self.0.get(id).map_or(id, String::as_str)
     }
 
     /// A sentence with crates in it.
     fn text(&self, text: &str) -> String {
         text.split(' ').map(|word| self.name(word)).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// The native libraries of an artifact, in one line.
+fn native_libraries(text: &mut String, libraries: &[NativeLibrary], short: &ShortNames<'_>) {
+    if libraries.is_empty() {
+        return;
+    }
+    let shown = libraries.iter().map(|library| match &library.carried_by {
+        Some(id) => format!("{} (in {})", library.name, short.name(id)),
+        None => library.name.clone(),
+    });
+    writeln!(text, "  native libraries: {}", shown.collect::<Vec<_>>().join(", ")).expect(IN_MEMORY);
+}
+
+fn kib(bytes: u64) -> String {
+    format!("{} KiB", bytes.div_ceil(1024))
 }
 
 fn lto_group(text: &mut String, number: usize, group: &LtoGroup, all: bool) {
@@ -172,10 +196,8 @@ fn lto_group(text: &mut String, number: usize, group: &LtoGroup, all: bool) {
     };
     writeln!(text, "  took part: {modules} modules, its own and of {} crates{}", crates.len(), list(crates, LISTED)).expect(IN_MEMORY);
     writeln!(text, "  kept: {} symbols for others, {threshold} names count{}", kept.len(), list(kept, SHOWN)).expect(IN_MEMORY);
-    let kib = |bytes: u64| bytes.div_ceil(1024);
     let largest = objects.iter().copied().max().unwrap_or(0);
-    writeln!(text, "  made: {} objects of {} KiB, the largest of {} KiB", objects.len(), kib(objects.iter().sum()), kib(largest))
-        .expect(IN_MEMORY);
+    writeln!(text, "  made: {} objects of {}, the largest of {}", objects.len(), kib(objects.iter().sum()), kib(largest)).expect(IN_MEMORY);
     if let Some(Milliseconds { total, merge, optimise, generate }) = milliseconds {
         write!(text, "  took: {total} ms").expect(IN_MEMORY);
         for (what, time) in [("merging", merge), ("optimising", optimise), ("generating code", generate)] {
@@ -235,6 +257,9 @@ mod tests {
     fn report() -> LinkReport {
         let format = |id: &str, linkage, from: Option<&str>| CrateFormat {
             id: id.into(),
+            label: None,
+            version: None,
+            bytes: None,
             linkage,
             from: from.map(str::to_owned),
             sysroot: false,
@@ -246,7 +271,16 @@ mod tests {
             format("c-1", Linkage::NotLinked, None),
         ];
         let left_out = vec![LeftOut { what: "allocator shim".into(), reason: "there is one".into() }];
-        let artifact = Artifact { crate_type: CrateType::Bin, file_name: "app".into(), prefer_dynamic: true, crates, left_out };
+        let of_crate = |name: &str, id: Option<&str>| NativeLibrary { name: name.into(), carried_by: id.map(str::to_owned) };
+        let artifact = Artifact {
+            crate_type: CrateType::Bin,
+            file_name: "app".into(),
+            bytes: 1025,
+            prefer_dynamic: true,
+            crates,
+            native_libraries: vec![of_crate("libz.a", Some("a-1")), of_crate("c", None)],
+            left_out,
+        };
         LinkReport { version: VERSION, crate_name: "app".into(), artifacts: vec![artifact], lto: Vec::new() }
     }
 
@@ -258,16 +292,45 @@ mod tests {
     #[test]
     fn a_table() {
         let expected = "\
-bin `app` (app), dylibs preferred
+bin `app` (app, 2 KiB), dylibs preferred
   3 crates, 0 of them the standard library's: 1 dynamic, 1 included-from-dylib, 1 not-linked
-  crate  linkage              from       why
-  a      dynamic              liba-1.so  because of a
-  b      included-from-dylib  liba-1.so  because of b
-  c      not-linked           -          because of c
+  crate  linkage              size  from       why
+  a      dynamic                 -  liba-1.so  because of a
+  b      included-from-dylib     -  liba-1.so  because of b
+  c      not-linked              -  -          because of c
+  native libraries: libz.a (in a), c
   left out: allocator shim: there is one
 
 ";
         assert_eq!(tables(&report(), &options(false, None, None)), expected);
+    }
+
+    fn linked(id: String, sysroot: bool, reason: &str) -> CrateFormat {
+        let from = Some(format!("lib{id}.rlib"));
+        CrateFormat { id, label: None, version: None, bytes: Some(2048), linkage: Linkage::Static, from, sysroot, reason: reason.into() }
+    }
+
+    #[test]
+    fn names_that_people_know() {
+        let mut report = report();
+        report.artifacts[0].crates = [("1", "0.14.5"), ("2", "0.15.2"), ("3", "0.15.2")]
+            .map(|(hash, version)| CrateFormat {
+                label: Some(format!("//hashbrown-{version}:{hash}")),
+                version: Some(version.into()),
+                ..linked(format!("hashbrown-{hash}"), false, "because of hashbrown-1")
+            })
+            .into();
+        let shown = tables(&report, &options(false, None, None));
+        // Two of one version keep what tells them apart.
+        let expected = "
+  crate             linkage   size  from                  why
+  hashbrown 0.14.5  static   2 KiB  //hashbrown-0.14.5:1  because of hashbrown 0.14.5
+  hashbrown-2       static   2 KiB  //hashbrown-0.15.2:2  because of hashbrown 0.14.5
+  hashbrown-3       static   2 KiB  //hashbrown-0.15.2:3  because of hashbrown 0.14.5
+";
+        assert!(shown.contains(expected), "{shown}");
+        let shown = tables(&report, &options(false, Some("//hashbrown-0.14"), None));
+        assert!(shown.contains("0.14.5") && !shown.contains("0.15.2"), "{shown}");
     }
 
     #[test]
@@ -275,28 +338,21 @@ bin `app` (app), dylibs preferred
         let mut report = report();
         let crates = &mut report.artifacts[0].crates;
         for number in 0..300 {
-            crates.push(CrateFormat {
-                id: format!("like{number}-1"),
-                linkage: Linkage::Static,
-                from: Some(format!("liblike{number}-1.rlib")),
-                sysroot: false,
-                reason: "as all".into(),
-            });
+            crates.push(linked(format!("like{number}-1"), false, "as all"));
         }
         // Two of one name keep what tells them apart.
         for hash in ["7", "8"] {
-            let reason = "because of a-1".into();
-            crates.push(CrateFormat { id: format!("twice-{hash}"), linkage: Linkage::Static, from: None, sysroot: true, reason });
+            crates.push(linked(format!("twice-{hash}"), true, "because of a-1"));
         }
         let shown = tables(&report, &options(false, None, None));
         assert!(shown.contains("  305 crates, 2 of them the standard library's: 302 static, 1 dynamic"), "{shown}");
         assert!(shown.contains("\n  300 crates are static (--all lists them): as all\n"), "{shown}");
         assert!(shown.contains("\n  twice-7  static") && shown.contains("\n  twice-8  static") && !shown.contains("like7"), "{shown}");
         for (options, lines, row) in [
-            (options(true, None, None), 310, "  like299  static"),
-            (options(false, Some("like29"), None), 16, "  like29   static"),
-            (options(false, None, Some("dynamic")), 6, "  a      dynamic"),
-            (options(false, Some("none"), None), 5, "  no crate is as asked"),
+            (options(true, None, None), 311, "  like299  static"),
+            (options(false, Some("like29"), None), 17, "  like29   static"),
+            (options(false, None, Some("dynamic")), 7, "  a      dynamic"),
+            (options(false, Some("none"), None), 6, "  no crate is as asked"),
         ] {
             let shown = tables(&report, &options);
             assert_eq!(shown.lines().count(), lines, "{options:?}: {shown}");

@@ -195,7 +195,7 @@ impl Decision<'_> {
         }
     }
 
-    /// This link's part of the report, for the artifact at `output`.
+    /// This link's part of the report, for the artifact at `output`: what was decided.
     pub fn report(&self, output: &Path) -> Artifact {
         let sysroot: HashSet<&str> =
             self.link.line.iter().filter(|item| matches!(item, Item::SysrootCrate { .. })).filter_map(link_line::crate_of).collect();
@@ -210,13 +210,16 @@ impl Decision<'_> {
                 (Linkage::IncludedFromDylib, Reason::Inside(by)) => dylib(by),
                 _ => None,
             };
-            CrateFormat { id: (*id).to_owned(), linkage, from, sysroot: sysroot.contains(id), reason: reason.to_string() }
+            let (id, sysroot) = ((*id).to_owned(), sysroot.contains(id));
+            CrateFormat { id, label: None, version: None, bytes: None, linkage, from, sysroot, reason: reason.to_string() }
         });
         Artifact {
             crate_type: self.link.crate_type,
             file_name: output.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            bytes: 0,
             prefer_dynamic: self.prefer_dynamic,
             crates: crates.collect(),
+            native_libraries: Vec::new(),
             left_out: self.line.left_out.iter().filter_map(|left_out| self.left_out(*left_out)).collect(),
         }
     }

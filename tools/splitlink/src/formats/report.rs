@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// The version of the format that this program writes and reads.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// A link report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,12 +75,29 @@ pub struct Artifact {
     pub crate_type: CrateType,
     /// The artifact's file name.
     pub file_name: String,
+    /// Its size, in bytes.
+    pub bytes: u64,
     /// Whether dylibs were preferred.
     pub prefer_dynamic: bool,
     /// Every crate, in the order of the link line; those of which nothing is linked at the end.
     pub crates: Vec<CrateFormat>,
+    /// The native libraries that the linker was given by name, or that are put into the archive, each
+    /// once and in the order of the link line. The objects of those that rustc has put into an rlib
+    /// count as that crate's.
+    pub native_libraries: Vec<NativeLibrary>,
     /// What else of the plan was left out.
     pub left_out: Vec<LeftOut>,
+}
+
+/// A native library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NativeLibrary {
+    /// What the linker is told behind its `-l`, or else the library's name.
+    pub name: String,
+    /// The identity of the crate whose rlib carries it; absent for one that the linker finds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried_by: Option<String>,
 }
 
 /// How one crate takes part.
@@ -90,6 +107,16 @@ pub struct CrateFormat {
     /// Its identity ([`crate::files::crates::identity`]).
     #[serde(rename = "crate")]
     pub id: String,
+    /// The label of its target, where link-only was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Its version, where link-only was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The size of what its rlib holds for the link, in bytes: objects, and bitcode where it is
+    /// linked with LTO. Only of crates that are linked statically.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// How it takes part.
     pub linkage: Linkage,
     /// The file name of the rlib or dylib that its code is in; absent for a crate that is not

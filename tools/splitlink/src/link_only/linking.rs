@@ -1,5 +1,6 @@
 //! One link and all that it is made from: where each file of the plan really is.
 
+use super::contents;
 use super::linker_choice::LinkerChoice;
 use crate::files::archive::Archive;
 use crate::files::bundled;
@@ -91,6 +92,13 @@ pub struct Options {
     /// `explain` shows. [default: none]
     #[arg(long, value_name = "JSON")]
     pub report: Option<PathBuf>,
+    /// Name a crate in the report by the label of its target; RLIB is the file name of the rlib, and
+    /// crates that are not linked do not matter. May be given more than once. [default: no label]
+    #[arg(long = "crate-label", value_name = "RLIB=LABEL", value_parser = contents::CrateName::parse, requires = "report")]
+    pub crate_labels: Vec<contents::CrateName>,
+    /// Name a crate in the report by its version, likewise. [default: no version]
+    #[arg(long = "crate-version", value_name = "RLIB=VERSION", value_parser = contents::CrateName::parse, requires = "report")]
+    pub crate_versions: Vec<contents::CrateName>,
     /// Put into the report how long each run of LTO took, which makes its bytes others each time.
     /// [default: leave times out]
     #[arg(long, requires = "report")]

@@ -2,6 +2,7 @@
 //!
 //! It needs no rustc, no source and no metadata.
 
+mod contents;
 pub(crate) mod dylibs;
 pub(crate) mod line;
 pub(crate) mod linker;
@@ -98,7 +99,9 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
             linking.archive(&line, &artifact)
         };
         made.with_context(|| cannot(&plan, link))?;
-        artifacts.push(linking.decision.report(output));
+        if options.report.is_some() {
+            artifacts.push(contents::report(linking, &artifact, output)?);
+        }
         if link.crate_type == CrateType::Dylib {
             let manifest = linking.manifest(output).to_text();
             finished.add_bytes(scratch, manifest.as_bytes(), dylib_manifest::beside(output))?;

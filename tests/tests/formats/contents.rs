@@ -1,0 +1,69 @@
+//! What a link report says of an artifact's contents, against the files themselves.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use splitlink_tests::rustc_fixture::project::{Project, good, words};
+use splitlink_tests::rustc_fixture::tools::{Toolchain, run, succeed};
+use std::path::Path;
+use std::process::Command;
+
+type Outcome = Result<()>;
+
+/// The sizes of an archive's members but metadata, by binutils.
+fn bytes_of(archive: &Path) -> Result<u64> {
+    let listed = run(Command::new("ar").arg("tv").arg(archive))?;
+    good(&listed)?;
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let members = text.lines().filter(|line| !line.ends_with(" lib.rmeta"));
+    // Mode, owner, size, ...
+    members.map(|line| line.split_ascii_whitespace().nth(2).context("a member without a size")?.parse::<u64>().context("no size")).sum()
+}
+
+#[test]
+fn sizes_names_and_native_libraries() -> Outcome {
+    let project = Project::new("contents")?;
+    // One library that the crate's rlib carries whole, and one that the linker finds.
+    project.write("c.c", "int inside(void) { return 1; }\n")?;
+    succeed(Command::new("sh").current_dir(&project.dir).args(["-c", "gcc -c c.c && ar rcs libinside.a c.o"]))?;
+    std::fs::create_dir_all(project.dir.join("out"))?;
+    let dep = [project.library("dep"), words("-Lnative=. -lstatic:+whole-archive=inside -lm")].concat();
+    good(&project.compile("metadata --output out/libdep-1.rmeta", &dep)?)?;
+    good(&project.compile("codegen --output out/libdep-1.rlib --published-metadata out/libdep-1.rmeta", &dep)?)?;
+    good(&project.no_link(&project.linked("app", "bin"))?)?;
+    let names = "--crate-label any/libdep-1.rlib=//third:dep --crate-version libdep-1.rlib=0.4.0 --crate-label libother-1.rlib=//other";
+    let link = format!("--rlib out/libdep-1.rlib --output out/artifact --report out/report.json {names}");
+    good(&project.link_only_with(&link)?)?;
+
+    let report: Value = serde_json::from_slice(&project.read("out/report.json")?)?;
+    let artifact = &report["artifacts"][0];
+    ensure!(artifact["bytes"] == project.read("out/artifact")?.len(), "{}", artifact["bytes"]);
+    let crates = artifact["crates"].as_array().context("no crates")?;
+    let libdir = Toolchain::stable().libdir();
+    for found in crates.iter().filter(|found| found["linkage"] == "static") {
+        let file = found["from"].as_str().context("no file")?;
+        let folder = if found["sysroot"] == true { &libdir } else { &project.dir.join("out") };
+        ensure!(found["bytes"] == bytes_of(&folder.join(file))?, "{file}: {}", found["bytes"]);
+    }
+    ensure!(crates.iter().any(|found| found["sysroot"] == true), "{crates:?}");
+    let dep = crates.iter().find(|found| found["crate"] == "dep-1").context("no dep")?;
+    ensure!(dep["label"] == "//third:dep" && dep["version"] == "0.4.0", "{dep}");
+    ensure!(crates.iter().filter(|found| !found["label"].is_null() || !found["version"].is_null()).count() == 1, "{crates:?}");
+    let native = artifact["native_libraries"].as_array().context("no native libraries")?;
+    let carried: Vec<_> = native.iter().filter(|library| library["carried_by"] == "dep-1").collect();
+    ensure!(carried.len() == 1 && carried[0]["name"].as_str().is_some_and(|name| name.contains("inside")), "{native:?}");
+    let times = |name| native.iter().filter(|library| **library == json!({"name": name})).count();
+    ensure!((times("m"), times("gcc_s")) == (1, 1), "{native:?}");
+
+    let shown = run(&mut project.splitlink(&words("explain --all out/report.json")))?;
+    good(&shown)?;
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    ensure!(shown.contains("\n  dep 0.4.0 ") && shown.contains(" //third:dep ") && shown.contains("(in dep 0.4.0)"), "{shown}");
+
+    let without_report = format!("--rlib out/libdep-1.rlib --output out/artifact {names}");
+    for (options, why) in [(without_report, "--report <JSON>"), (link.replace("=0.4.0", ""), "there is no `=` with a name behind it")] {
+        let output = project.link_only_with(&options)?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(2) && said.contains(why), "{options}: {said}");
+    }
+    Ok(())
+}
