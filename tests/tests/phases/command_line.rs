@@ -113,8 +113,8 @@ fn ensure(holds: bool, why: &str) -> Result<()> {
 fn targets_of_other_formats() -> Outcome {
     let project = Project::new("other_formats")?;
     for (target, format) in [
-        ("wasm32-wasip1", "WebAssembly"),
-        ("wasm32-unknown-unknown", "WebAssembly"),
+        ("wasm32-wasip2", "WebAssembly"),
+        ("wasm32-unknown-emscripten", "WebAssembly"),
         ("x86_64-pc-windows-gnu", "COFF"),
         ("aarch64-apple-darwin", "Mach-O"),
     ] {

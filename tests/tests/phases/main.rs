@@ -27,3 +27,4 @@ mod rustc_stand_in;
 mod scratch_folders;
 mod unstable_options;
 mod users_paths;
+mod webassembly;

@@ -1,6 +1,7 @@
 //! Static archives: what is in one, and how a staticlib is put together.
 
 use crate::files::scratch;
+use crate::files::wasm;
 use anyhow::{Context, Result, bail};
 use ar_archive_writer::{ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, ObjectReader, write_archive_to_stream};
 use object::read::archive::ArchiveFile;
@@ -133,13 +134,16 @@ fn members(bytes: &[u8]) -> Result<(Vec<Member>, bool)> {
 }
 
 /// How members are looked at for the symbols that go into an archive's index. Only objects of the
-/// one format that is linked here are, and a broken one is an error, where `DEFAULT_OBJECT_READER`
+/// formats that are linked here are, and a broken one is an error, where `DEFAULT_OBJECT_READER`
 /// panics or takes it for something without symbols.
 static OBJECTS: ObjectReader = ObjectReader { get_symbols: symbols, ..DEFAULT_OBJECT_READER };
 
 /// Gives the name of each symbol that `object` defines for others to `add`, and says whether it is
 /// an object.
 fn symbols(object: &[u8], add: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<bool> {
+    if object.starts_with(wasm::MAGIC) {
+        return wasm::defined_symbols(object, |name| Ok(add(name.as_bytes())?)).map(|()| true).map_err(io::Error::other);
+    }
     if !object.starts_with(b"\x7fELF") {
         return Ok(false);
     }

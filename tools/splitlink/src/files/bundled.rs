@@ -4,6 +4,7 @@
 //! placeholders for them, which also mark where their objects belong.
 
 use crate::files::archive::{Archive, Builder, can_be_named};
+use crate::files::wasm;
 use anyhow::Result;
 use std::path::Path;
 
@@ -135,12 +136,23 @@ pub fn placeholder(marker: &str) -> Result<Vec<u8>> {
     Ok(object)
 }
 
+/// The native library in `object`, a member of an rlib; none if it carries none.
+///
+/// # Errors
+/// If it is no whole object.
+pub fn library_in(object: &[u8]) -> Result<Option<&[u8]>> {
+    use object::{Object, ObjectSection};
+    if object.starts_with(wasm::MAGIC) {
+        let Some(range) = wasm::custom_section(object, SECTION)? else { return Ok(None) };
+        return Ok(object.get(usize::try_from(range.start)?..usize::try_from(range.end)?));
+    }
+    let parsed = object::File::parse(object)?;
+    Ok(parsed.section_by_name(SECTION).map(|section| section.data()).transpose()?)
+}
+
 /// Whether `contents` is a [`placeholder`], which rustc copies when it is one too many.
 pub fn is_placeholder(contents: &[u8]) -> bool {
-    use object::{Object, ObjectSection};
-    let Ok(object) = object::File::parse(contents) else { return false };
-    let library = object.section_by_name(SECTION).and_then(|section| section.data().ok());
-    library.is_some_and(|library| library.windows(MARKER.len()).any(|window| window == MARKER.as_bytes()))
+    library_in(contents).ok().flatten().is_some_and(|library| library.windows(MARKER.len()).any(|window| window == MARKER.as_bytes()))
 }
 
 /// Whether the file `path` is what rustc unpacks from a [`placeholder`].

@@ -11,3 +11,4 @@ pub(crate) mod private;
 pub mod rlib;
 pub(crate) mod scratch;
 pub(crate) mod trusted_dir;
+pub(crate) mod wasm;

@@ -5,6 +5,7 @@
 use crate::files::archive::Builder;
 use crate::files::bundled;
 use crate::files::scratch;
+use crate::files::wasm;
 use anyhow::{Context, Result, bail};
 use object::read::archive::ArchiveFile;
 use object::{Object, ObjectSection, ReadCache, ReadRef};
@@ -16,6 +17,9 @@ use std::path::Path;
 /// The archive member that holds an rlib's metadata (`rustc_metadata::fs::METADATA_FILENAME`,
 /// 1.95).
 pub const METADATA_MEMBER: &str = "lib.rmeta";
+
+/// The section of that member's object (`rustc_codegen_ssa::back::metadata`, 1.95).
+const METADATA_SECTION: &str = ".rmeta";
 
 /// Whether the archive member `name` is metadata of an rlib, which no staticlib takes over; from
 /// 1.97 on there are two.
@@ -118,9 +122,18 @@ pub fn bundled_libraries(path: &Path) -> Result<Vec<String>> {
             let member = member?;
             let name = String::from_utf8_lossy(member.name()).into_owned();
             let (offset, len) = member.file_range();
-            let is_other = is_metadata(&name) || is_of_rust(&name);
-            let object = if is_other { None } else { object::File::parse(cache.range(offset, len)).ok() };
-            if object.is_some_and(|object| object.section_by_name(bundled::SECTION).is_some()) {
+            if is_metadata(&name) || is_of_rust(&name) {
+                continue;
+            }
+            let mut magic = [0; wasm::MAGIC.len()];
+            let carries_one = if read_at(&cache, offset, &mut magic).is_ok() && &magic == wasm::MAGIC {
+                (&cache).read_bytes_at(offset, len).is_ok_and(|object| bundled::library_in(object).is_ok_and(|library| library.is_some()))
+            } else {
+                // Little of it is read.
+                let object = object::File::parse(cache.range(offset, len));
+                object.is_ok_and(|object| object.section_by_name(bundled::SECTION).is_some())
+            };
+            if carries_one {
                 names.push(name);
             }
         }
@@ -135,11 +148,17 @@ fn metadata_range(data: &ReadCache<impl Read + Seek>) -> Result<(u64, u64)> {
     let (offset, len) = metadata_member(data)?;
     let mut magic = [0; 4];
     read_at(data, offset, &mut magic)?;
+    let no_section = || format!("its metadata member has no `{METADATA_SECTION}` section");
+    if &magic == wasm::MAGIC {
+        let Ok(object) = data.read_bytes_at(offset, len) else { bail!("its metadata member ends too early") };
+        let found = wasm::custom_section(object, METADATA_SECTION).context("its metadata member is broken")?.with_context(no_section)?;
+        return Ok((offset + found.start, found.end - found.start));
+    }
     if &magic != b"\x7fELF" {
         return Ok((offset, len));
     }
     let object = object::File::parse(data.range(offset, len)).context("its metadata member is broken")?;
-    let section = object.section_by_name(".rmeta").context("its metadata member has no `.rmeta` section")?;
+    let section = object.section_by_name(METADATA_SECTION).with_context(no_section)?;
     let (start, size) = section.file_range().context("its `.rmeta` section is empty")?;
     if start.checked_add(size).is_none_or(|end| end > len) {
         bail!("its `.rmeta` section ends outside of its member");

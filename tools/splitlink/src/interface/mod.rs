@@ -18,6 +18,7 @@ mod source;
 pub(crate) mod tree;
 
 use crate::rustc::args::RustcArgs;
+use crate::rustc::target_format;
 use proc_macro2::TokenStream;
 
 pub use hidden::Names;
@@ -56,6 +57,9 @@ pub(crate) fn refused(args: &RustcArgs) -> Option<&'static str> {
     // (`rustc_symbol_mangling::legacy`, 1.95).
     if args.codegen("symbol-mangling-version").is_some_and(|version| version != "v0") {
         return Some("its symbols have names that depend on bodies");
+    }
+    if target_format::of_command(args).is_some() {
+        return Some("its metadata is wrapped in an object that is not ELF");
     }
     if args.has("--test") {
         return Some("it is a test");

@@ -243,14 +243,12 @@ impl Linking<'_> {
     /// (`ArchiveBuilderBuilder::extract_bundled_libs`, 1.95): the member wraps it in an object's
     /// `.bundled_lib` section.
     pub(crate) fn bundled_library(&self, id: &str, member: &str) -> Result<PathBuf> {
-        use object::{Object, ObjectSection};
         let archive = Archive::read(self.rlib(id)?)?;
         let found = archive.members.iter().find(|m| m.name == member);
         let found = found.with_context(|| format!("the crate `{id}` does not carry the native library `{member}` that the plan links"))?;
-        let contents = archive.contents(found);
-        let object = object::File::parse(contents).with_context(|| format!("the member `{member}` of the crate `{id}` is broken"))?;
-        let section = object.section_by_name(bundled::SECTION);
-        let library = section.with_context(|| format!("the member `{member}` of the crate `{id}` holds no library"))?.data()?;
+        let of_crate = || format!("the member `{member}` of the crate `{id}`");
+        let library = bundled::library_in(archive.contents(found)).with_context(|| format!("{} is broken", of_crate()))?;
+        let library = library.with_context(|| format!("{} holds no library", of_crate()))?;
         if library.starts_with(b"!<thin>\n") {
             bail!(
                 "the native library `{member}` inside the crate `{id}` is a thin archive, which only names its objects: they are not in the crate\n  \

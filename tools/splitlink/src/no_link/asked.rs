@@ -1,12 +1,12 @@
 //! What the command asks for. Nothing of it changes afterwards.
 
-use super::target_format;
 use super::{Outputs, dylib_of::Library};
 use crate::compile::emitted::Emitted;
 use crate::files::crates;
 use crate::plan::LtoOptions;
 use crate::plan::crate_type::CrateType;
 use crate::rustc::args::RustcArgs;
+use crate::rustc::target_format;
 use anyhow::{Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -125,11 +125,12 @@ impl Asked {
     fn refuse_unsupported(&self, args: &RustcArgs) -> Result<()> {
         let name = &self.crate_name;
         if let Some(target) = args.values("target").next_back()
-            && let Some(format) = target_format::other_than_elf(target)
+            && let Some(format) = target_format::not_linked(target)
         {
             bail!(
-                "the crate `{name}` is compiled for `{target}`, whose objects are {format}, and splitlink links ELF objects alone\n  \
-                 help: let rustc link it; its libraries may be compiled with `splitlink metadata` and `splitlink codegen`"
+                "the crate `{name}` is compiled for `{target}`, whose objects are {format}, and splitlink links ELF objects and those of {} alone\n  \
+                 help: let rustc link it; its libraries may be compiled with `splitlink metadata` and `splitlink codegen`",
+                target_format::WEB_ASSEMBLY.join(" and ")
             );
         }
         if self.crate_types.contains(&CrateType::Rlib) {

@@ -108,6 +108,8 @@ pub fn classify(call: &Invocation, context: &Context<'_>) -> Result<Line> {
                     joined => Some(joined),
                 }
             }
+            // So rustc calls the WebAssembly linker.
+            "-l" => Some(Item::NativeLibrary { arg: format!("-l{}", args.next().map_or("", |(_, name)| name)) }),
             _ if arg.starts_with("-L") => {
                 let dir = arg.strip_prefix("-L").filter(|dir| !dir.is_empty());
                 let dir = dir.or_else(|| args.next().map(|(_, dir)| dir)).unwrap_or_default();
@@ -308,6 +310,7 @@ mod tests {
                 Some(Item::SysrootCrate { target: "x86_64-unknown-linux-gnu".into(), file_name: "libstd-9.rlib".into() }),
             ),
             (&["-lgcc_s"], Some(Item::NativeLibrary { arg: "-lgcc_s".into() })),
+            (&["-l", "c"], Some(Item::NativeLibrary { arg: "-lc".into() })),
             (&["-B/r/lib/rustlib/t/bin/gcc-ld"], Some(Item::TargetFlag { arg: "-B{sysroot}/lib/rustlib/t/bin/gcc-ld".into() })),
             (&["-L", "/r/lib/rustlib/t/lib"], Some(Item::SearchPath { dir: "{sysroot}/lib/rustlib/t/lib".into() })),
             (&["-L", "/w/out/native"], Some(Item::SearchPath { dir: "out/native".into() })),

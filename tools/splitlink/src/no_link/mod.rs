@@ -16,7 +16,6 @@ pub(crate) mod module_name;
 pub(crate) mod portable;
 pub(crate) mod rustc_command;
 pub(crate) mod staticlib;
-pub(crate) mod target_format;
 
 use crate::compile::dependencies::Dependencies;
 use crate::compile::emitted::Targets;
@@ -29,6 +28,7 @@ use crate::rustc::args::RustcArgs;
 use crate::rustc::command::{self, Given};
 use crate::rustc::diagnostics::{self, Place};
 use crate::rustc::processors;
+use crate::rustc::target_format;
 use crate::worker::attached::Worker;
 use anyhow::{Context, Result, bail};
 use asked::Asked;
@@ -92,6 +92,15 @@ pub fn run(
             asked.crate_name
         );
     }
+    if dependencies.lto
+        && let Some(format) = target_format::of_command(&args)
+    {
+        bail!(
+            "the crate `{}` is compiled for LTO, and its objects are {format}: splitlink does LTO of ELF objects alone\n  \
+             help: leave out `--lto`, here and where its dependencies are compiled",
+            asked.crate_name
+        );
+    }
     let mut places = dependencies.places(&args);
     asked.emitted.add_outputs(&mut places);
     places.output("the link plan", outputs.plan);
@@ -132,7 +141,7 @@ pub fn run(
 
 /// Whether a file with this extension is linked, or an archive.
 fn is_linked(extension: &OsStr) -> bool {
-    ["a", "so", "rlib"].iter().any(|linked| extension == *linked)
+    ["a", "so", "wasm", "rlib"].iter().any(|linked| extension == *linked)
 }
 
 /// Compiles, with this program as the linker, and returns the recorded calls.

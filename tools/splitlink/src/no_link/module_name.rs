@@ -10,6 +10,7 @@
 
 use super::capture::Invocation;
 use crate::files::archive::{Archive, file_name};
+use crate::files::wasm;
 use crate::lto::bitcode;
 use object::{Object, ObjectSymbol};
 use std::fs;
@@ -81,6 +82,14 @@ pub(crate) fn of_any_run(name: &str) -> String {
 fn is_allocator_shim(bytes: &[u8]) -> bool {
     if bitcode::is_bitcode(bytes) {
         return contains(bytes, OF_SHIM);
+    }
+    if bytes.starts_with(wasm::MAGIC) {
+        let mut found = false;
+        let read = wasm::defined_symbols(bytes, |name| {
+            found |= contains(name.as_bytes(), OF_SHIM);
+            Ok(())
+        });
+        return read.is_ok() && found;
     }
     let Ok(object) = object::File::parse(bytes) else { return false };
     object

@@ -7,4 +7,5 @@ pub(crate) mod crate_listing;
 pub(crate) mod diagnostics;
 pub(crate) mod processors;
 pub mod response_file;
+pub(crate) mod target_format;
 pub mod version;

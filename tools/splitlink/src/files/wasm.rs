@@ -1,0 +1,96 @@
+//! WebAssembly objects: where their metadata is, and what they define.
+//!
+//! `object` 0.39 reads them, but gives a section's end for its size, and no symbols of an object.
+
+use anyhow::{Context, Result};
+use std::ops::Range;
+use wasmparser::{KnownCustom, Linking, Parser, Payload, SymbolFlags, SymbolInfo};
+
+/// How a WebAssembly module begins.
+pub(crate) const MAGIC: &[u8; 4] = b"\0asm";
+
+/// Where in `object` the contents of its custom section `name` are; none if it has no such section.
+///
+/// # Errors
+/// If it is no whole module.
+pub(crate) fn custom_section(object: &[u8], name: &str) -> Result<Option<Range<u64>>> {
+    for payload in Parser::new(0).parse_all(object) {
+        if let Payload::CustomSection(section) = payload.context("it is no whole WebAssembly module")?
+            && section.name() == name
+        {
+            let start = section.data_offset();
+            return Ok(Some(start..start + section.data().len() as u64));
+        }
+    }
+    Ok(None)
+}
+
+/// Gives the name of each symbol that `object` defines for others to `add`, as LLVM does for an
+/// archive's index (`WasmObjectFile`, 22): those that are neither undefined nor local.
+///
+/// # Errors
+/// If it is no whole object; those of `add`.
+pub(crate) fn defined_symbols(object: &[u8], mut add: impl FnMut(&str) -> Result<()>) -> Result<()> {
+    const BROKEN: &str = "it is no whole WebAssembly object";
+    for payload in Parser::new(0).parse_all(object) {
+        let Payload::CustomSection(section) = payload.context(BROKEN)? else { continue };
+        let KnownCustom::Linking(linking) = section.as_known() else { continue };
+        for part in linking.subsections() {
+            let Linking::SymbolTable(symbols) = part.context(BROKEN)? else { continue };
+            for symbol in symbols {
+                let (flags, name) = match symbol.context(BROKEN)? {
+                    SymbolInfo::Data { flags, name, .. } => (flags, Some(name)),
+                    SymbolInfo::Func { flags, name, .. }
+                    | SymbolInfo::Global { flags, name, .. }
+                    | SymbolInfo::Event { flags, name, .. }
+                    | SymbolInfo::Table { flags, name, .. } => (flags, name),
+                    SymbolInfo::Section { .. } => continue,
+                };
+                if let Some(name) = name.filter(|_| !flags.intersects(SymbolFlags::UNDEFINED | SymbolFlags::BINDING_LOCAL)) {
+                    add(name)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A module with a custom section of this name and these contents.
+    fn module(name: &str, contents: &[u8]) -> Vec<u8> {
+        let small = |len: usize| u8::try_from(len).ok().filter(|len| *len < 128).unwrap();
+        let payload = [&[small(name.len())], name.as_bytes(), contents].concat();
+        [MAGIC, &[1, 0, 0, 0, 0, small(payload.len())][..], &payload].concat()
+    }
+
+    #[test]
+    fn sections_by_name() {
+        let bytes = module(".rmeta", b"rust");
+        assert_eq!(custom_section(&bytes, ".rmeta").unwrap().map(|range| range.end), Some(bytes.len() as u64));
+        assert_eq!(custom_section(&bytes, ".rmeta").unwrap().map(|range| range.end - range.start), Some(4));
+        assert_eq!(custom_section(&bytes, "other").unwrap(), None);
+        assert!(custom_section(&bytes[..bytes.len() - 1], "other").unwrap_err().to_string().contains("no whole"));
+    }
+
+    #[test]
+    fn symbols_that_are_defined() {
+        // Kind 1 is data: flags, name, and where it is if it is defined.
+        let symbol = |flags: u8, name: &str| {
+            let place: &[u8] = if flags & 0x10 == 0 { &[0, 0, 1] } else { &[] };
+            [&[1, flags, u8::try_from(name.len()).unwrap()], name.as_bytes(), place].concat()
+        };
+        let table = [vec![4], symbol(0, "here"), symbol(0x10, "elsewhere"), symbol(2, "local"), symbol(1, "weak")].concat();
+        let contents = [&[2, 8, u8::try_from(table.len()).unwrap()], &table[..]].concat();
+        let mut names = Vec::new();
+        let take = |name: &str| {
+            names.push(name.to_owned());
+            Ok(())
+        };
+        defined_symbols(&module("linking", &contents), take).unwrap();
+        assert_eq!(names, ["here", "weak"]);
+        assert!(defined_symbols(b"\0asm", |_| Ok(())).unwrap_err().to_string().contains("no whole"));
+    }
+}
