@@ -7,6 +7,7 @@ SplitInfo = provider(
         "artifact": "File: the linked artifact of a proc macro, which compilers load. None for " +
                     "all others: the publishing rule links those, at its own place and with the " +
                     "dylibs that it is given.",
+        "as_asked": "bool: whether it is the user's choice that rules_rust builds this target.",
         "crates": "Crate set (see crate_set.bzl): what a target sees that lists this one among " +
                   "its deps or proc_macro_deps.",
         "deps": "Crate set: what this target's own compilation sees.",

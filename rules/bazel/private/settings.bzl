@@ -184,6 +184,24 @@ first_party_setting = rule(
     build_setting = config.string_list(flag = True),
 )
 
+# --- built_by_rules_rust ---
+
+BuiltByRulesRustInfo = provider(
+    doc = "Which libraries and proc macros rules_rust builds, though the split could.",
+    fields = {"names": "dict: The names of their crates, as keys."},
+)
+
+def _built_by_rules_rust_setting_impl(ctx):
+    return [BuiltByRulesRustInfo(names = {name: True for name in ctx.build_setting_value})]
+
+built_by_rules_rust_setting = rule(
+    implementation = _built_by_rules_rust_setting_impl,
+    doc = "Which libraries and proc macros rules_rust builds, by the names of their crates, joined " +
+          "by commas.",
+    attrs = _SCOPE,
+    build_setting = config.string_list(flag = True),
+)
+
 # --- host_opt_level ---
 
 HostOptLevelInfo = provider(
@@ -273,6 +291,19 @@ def is_first_party(label, setting):
             if matches:
                 found = not pattern.excludes
     return found
+
+def is_built_by_rules_rust(ctx, crate, setting):
+    """Tells whether the user leaves a crate to rules_rust.
+
+    Args:
+        ctx: The aspect's context.
+        crate: The CrateInfo.
+        setting: The BuiltByRulesRustInfo.
+
+    Returns:
+        A bool. Libraries for the machine that builds are always the split's.
+    """
+    return crate.name in setting.names and (crate.type == "proc-macro" or not is_exec(ctx))
 
 def opt_level_of(ctx, setting):
     """Finds the opt-level to compile a crate with in place of rules_rust's.

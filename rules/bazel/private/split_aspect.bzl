@@ -12,7 +12,7 @@ load(":crate_set.bzl", "crate_set")
 load(":names.bzl", "CRATE_TYPES_TAG_PREFIX", "DYLIB_TAG", "public_crate_name", "public_label", "public_name")
 load(":providers.bzl", "SplitInfo")
 load(":rustc_action.bzl", "crate_info_of", "find_rustc_action")
-load(":settings.bzl", "FallbackInfo", "FirstPartyInfo", "HostOptLevelInfo", "LinkerInfo", "LtoCacheInfo", "LtoInfo", "SwitchInfo", "is_exec", "is_first_party", "lto_mode_of", "opt_level_of", "say_fallback")
+load(":settings.bzl", "BuiltByRulesRustInfo", "FallbackInfo", "FirstPartyInfo", "HostOptLevelInfo", "LinkerInfo", "LtoCacheInfo", "LtoInfo", "SwitchInfo", "is_built_by_rules_rust", "is_exec", "is_first_party", "lto_mode_of", "opt_level_of", "say_fallback")
 load(":toolchain_parts.bzl", "ToolchainPartsInfo", "toolchain_parts")
 load(":toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains", "unsupported")
 
@@ -60,6 +60,33 @@ def _collect_dependencies(ctx):
     sets += [dep[SplitInfo].deps for dep in _targets(ctx, "crate") if SplitInfo in dep]
     return crate_set.union([s for s in sets if s != crate_set.empty])
 
+def _shared(crates, foreign, known):
+    """Finds the crates below those of rules_rust that the split builds, too.
+
+    Args:
+        crates: All crates below a target (list of CrateInfo).
+        foreign: A dict whose keys are the libraries that the split does not build (File).
+        known: What `crate_set.known` returned: the files that the split replaces.
+
+    Returns:
+        A list of CrateInfo.
+    """
+    below = {c.output: c.deps if type(c.deps) == "list" else c.deps.to_list() for c in crates}
+    shared = {}
+    found = foreign.keys()
+    for _ in crates:
+        found = [
+            dep.crate_info
+            for output in found
+            for dep in below.get(output, [])
+            if dep.crate_info and dep.crate_info.output in known and dep.crate_info.output not in shared
+        ]
+        if not found:
+            break
+        shared.update({c.output: c for c in found})
+        found = [c.output for c in found]
+    return shared.values()
+
 def _foreign_libraries(target, known):
     """Finds the libraries among a target's dependencies that the split does not build.
 
@@ -72,12 +99,12 @@ def _foreign_libraries(target, known):
 
     Returns:
         A struct of `crates` (a crate set), `first` (one of the libraries, a File, or None) and
-        `shared` (a library below them that the split builds, too, a File, or None).
+        `shared` (a list of the crates below them that the split builds, too, by their CrateInfos).
     """
     info = target[rust_common.dep_info]
     rlibs = [f for f in info.transitive_crate_outputs.to_list() if f not in known and f.extension == "rlib"]
     if not rlibs:
-        return struct(crates = crate_set.empty, first = None, shared = None)
+        return struct(crates = crate_set.empty, first = None, shared = [])
     foreign = {f: True for f in rlibs}
     stems = {f.basename.removesuffix(".rlib"): True for f in rlibs}
     rmetas = [
@@ -87,20 +114,13 @@ def _foreign_libraries(target, known):
     ]
     crates = info.transitive_crates.to_list()
     macros = [c.output for c in crates if c.type == "proc-macro" and c.output not in known]
-    shared = [
-        dep.crate_info.output
-        for c in crates
-        if c.output in foreign
-        for dep in (c.deps if type(c.deps) == "list" else c.deps.to_list())
-        if dep.crate_info and dep.crate_info.output in known
-    ]
     return struct(
         crates = crate_set.of_foreign(rlibs + rmetas + macros, rlibs, macros),
         first = rlibs[0],
-        shared = shared[0] if shared else None,
+        shared = _shared(crates, foreign, known),
     )
 
-def _unsplit(target, ctx, deps, reason, help = "", originals = []):
+def _unsplit(target, ctx, deps, reason, help = "", originals = [], as_asked = False):
     """Leaves a target to rules_rust.
 
     Args:
@@ -110,6 +130,7 @@ def _unsplit(target, ctx, deps, reason, help = "", originals = []):
         reason: Why, as the end of a sentence.
         help: What to do. Default: empty, where nobody asks for the split.
         originals: What rules_rust's actions write.
+        as_asked: Whether that is the user's choice. Default: no.
 
     Returns:
         A SplitInfo.
@@ -123,6 +144,7 @@ def _unsplit(target, ctx, deps, reason, help = "", originals = []):
     passes_on = rust_common.crate_info in target or rust_common.crate_group_info in target
     return SplitInfo(
         artifact = None,
+        as_asked = as_asked,
         crates = deps if passes_on else crate_set.empty,
         deps = deps,
         help = help,
@@ -161,6 +183,7 @@ def _split_library(target, ctx, tools, crate, found, files, known):
     rmeta, rlib = declare_library(ctx, tools.tool, crate, inputs)
     return SplitInfo(
         artifact = None,
+        as_asked = False,
         crates = crate_set.of_library(
             [f for f in (crate.info.output, crate.info.metadata) if f],
             rmeta,
@@ -264,6 +287,7 @@ def _split_linked(target, ctx, tools, crate, found, files, known):
         crates = crate_set.of_proc_macro([crate.info.output], artifact, crate.deps)
     return SplitInfo(
         artifact = artifact,
+        as_asked = False,
         crates = crates,
         deps = crate.deps,
         help = "",
@@ -313,6 +337,7 @@ def _of_script(target, ctx, deps, script):
         )
     return SplitInfo(
         artifact = None,
+        as_asked = False,
         crates = crates,
         deps = deps,
         help = of_script.help,
@@ -353,6 +378,9 @@ def _split_aspect_impl(target, ctx):
         return [_unsplit(target, ctx, deps, reason, help, found.outputs)]
     if found.unsplit:
         return [_unsplit(target, ctx, deps, found.unsplit, found.help, found.outputs)]
+    if is_built_by_rules_rust(ctx, info, ctx.attr._built_by_rules_rust[BuiltByRulesRustInfo]):
+        # So is all below it, unless a dependent takes that from elsewhere.
+        return [_unsplit(target, ctx, crate_set.empty, "built_by_rules_rust names it", originals = found.outputs, as_asked = True)]
     lto = lto_mode_of(ctx, ctx.attr._lto[LtoInfo], tools.rust)
     opt_level = opt_level_of(ctx, ctx.attr._host_opt_level[HostOptLevelInfo])
     known = crate_set.known(deps)
@@ -368,8 +396,9 @@ def _split_aspect_impl(target, ctx):
             help = "set --@splitlink//rules/bazel:host_opt_level=as_configured"
         elif foreign.shared:
             # rustc's hash of a crate differs between the two builds of it.
-            reason = "and on {}, which both build".format(foreign.shared.basename)
-            help = "take that crate from the same place only: leave it out of the deps here and below, or load this target's rule from rules_rust"
+            reason = "and on {}, which both build".format(foreign.shared[0].output.basename)
+            names = ctx.attr._built_by_rules_rust[BuiltByRulesRustInfo].names.keys() + [c.name for c in foreign.shared]
+            help = "set --@splitlink//rules/bazel:built_by_rules_rust={}".format(",".join(sorted(names)))
         if reason:
             reason = "it depends on {} ({}), which the split does not build, {}".format(
                 foreign.first.basename,
@@ -414,6 +443,10 @@ split_aspect = aspect(
           "run their build scripts.",
     attr_aspects = _DEPENDENCY_ATTRIBUTES + _FORWARDING_ATTRIBUTES + _SCRIPT_ATTRIBUTES + ["crate"],
     attrs = {
+        "_built_by_rules_rust": attr.label(
+            default = Label("//rules/bazel:built_by_rules_rust"),
+            providers = [BuiltByRulesRustInfo],
+        ),
         "_fallback": attr.label(
             default = Label("//rules/bazel:fallback"),
             providers = [FallbackInfo],

@@ -27,17 +27,29 @@ message = rule(
     implementation = _message_impl,
     doc = "What crates are generated from; it has no Rust of its own.",
     attrs = {
+        "runtime": attr.label(
+            doc = "A library that the crate uses and hands on.",
+            providers = [rust_common.crate_info],
+        ),
         "deps": attr.label_list(doc = "Other messages."),
         "number": attr.int(doc = "What the crate's function returns, beside what those of its dependencies do."),
     },
 )
 
 def _crate_of(target, ctx):
-    deps = [dep[MessageInfo].crate for dep in ctx.rule.attr.deps]
+    messages = [dep[MessageInfo].crate for dep in ctx.rule.attr.deps]
+    runtime = ctx.rule.attr.runtime
+    deps = messages + ([rust_common.dep_variant_info(
+        build_info = None,
+        cc_info = None,
+        crate_info = runtime[rust_common.crate_info],
+        dep_info = runtime[rust_common.dep_info],
+    )] if runtime else [])
     name = ctx.label.name
     source = ctx.actions.declare_file(name + ".generated.rs")
-    ctx.actions.write(source, "pub fn number() -> i32 {{ {} }}\n".format(" + ".join(
-        [str(ctx.rule.attr.number)] + [dep.crate_info.name + "::number()" for dep in deps],
+    hands_on = "pub use {}::*;\n".format(runtime[rust_common.crate_info].name) if runtime else ""
+    ctx.actions.write(source, hands_on + "pub fn number() -> i32 {{ {} }}\n".format(" + ".join(
+        [str(ctx.rule.attr.number)] + [dep.crate_info.name + "::number()" for dep in messages],
     )))
     output_hash = repr(hash(source.path))
     providers = rustc_compile_action(

@@ -23,7 +23,8 @@ load(":notice.bzl", "NoticeInfo")
 def _say_unsplit(ctx, split):
     """Says why a target is not split, unless that was said.
 
-    A notice may have said it for all targets, and a target below for what depends on it.
+    A notice may have said it for all targets, a target below for what depends on it, and the user
+    for himself.
 
     Args:
         ctx: The rule's context.
@@ -32,7 +33,7 @@ def _say_unsplit(ctx, split):
     Returns:
         The SplitInfo to publish.
     """
-    if not split.told and not [notice for notice in ctx.attr._notices if notice[NoticeInfo].said]:
+    if not split.as_asked and not split.told and not [notice for notice in ctx.attr._notices if notice[NoticeInfo].said]:
         say_fallback(ctx.attr._fallback[FallbackInfo], "rules_rust builds {} and what depends on it, because {}".format(
             public_label(ctx.label),
             split.unsplit,

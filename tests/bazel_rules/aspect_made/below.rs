@@ -1,0 +1,3 @@
+//! Below the runtime, and used by itself.
+
+pub struct Number(pub i32);
