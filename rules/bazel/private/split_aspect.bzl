@@ -413,7 +413,7 @@ def _split_aspect_impl(target, ctx):
     # Of a large program there are thousands at each of thousands of targets.
     files = found.action.inputs.to_list()
     name = public_name(ctx.label.name)
-    version = getattr(ctx.rule.attr, "version", "0.0.0")
+    version = _version(ctx)
     first_party = is_first_party(ctx.label, ctx.attr._first_party[FirstPartyInfo])
     crate = new_crate(
         info,
@@ -421,7 +421,7 @@ def _split_aspect_impl(target, ctx):
         deps,
         crate_name = public_crate_name(ctx.label, info.name),
         directory = name + ".splitlink",
-        display_name = name if version == "0.0.0" else name + " v" + version,
+        display_name = name + " v" + version if version else name,
         exchanged = [
             struct(old = f, new = known[f])
             for f in files

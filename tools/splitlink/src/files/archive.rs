@@ -142,7 +142,8 @@ static OBJECTS: ObjectReader = ObjectReader { get_symbols: symbols, ..DEFAULT_OB
 /// an object.
 fn symbols(object: &[u8], add: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<bool> {
     if object.starts_with(wasm::MAGIC) {
-        return wasm::defined_symbols(object, |name| Ok(add(name.as_bytes())?)).map(|()| true).map_err(io::Error::other);
+        let names = wasm::defined_symbols(object).map_err(io::Error::other)?;
+        return names.iter().try_for_each(|name| add(name.as_bytes())).map(|()| true);
     }
     if !object.starts_with(b"\x7fELF") {
         return Ok(false);

@@ -121,19 +121,10 @@ pub fn bundled_libraries(path: &Path) -> Result<Vec<String>> {
         for member in ArchiveFile::parse(&cache)?.members() {
             let member = member?;
             let name = String::from_utf8_lossy(member.name()).into_owned();
-            let (offset, len) = member.file_range();
             if is_metadata(&name) || is_of_rust(&name) {
                 continue;
             }
-            let mut magic = [0; wasm::MAGIC.len()];
-            let carries_one = if read_at(&cache, offset, &mut magic).is_ok() && &magic == wasm::MAGIC {
-                (&cache).read_bytes_at(offset, len).is_ok_and(|object| bundled::library_in(object).is_ok_and(|library| library.is_some()))
-            } else {
-                // Little of it is read.
-                let object = object::File::parse(cache.range(offset, len));
-                object.is_ok_and(|object| object.section_by_name(bundled::SECTION).is_some())
-            };
-            if carries_one {
+            if section_range(&cache, member.file_range(), bundled::SECTION).is_ok_and(|found| found.is_some()) {
                 names.push(name);
             }
         }
@@ -148,22 +139,28 @@ fn metadata_range(data: &ReadCache<impl Read + Seek>) -> Result<(u64, u64)> {
     let (offset, len) = metadata_member(data)?;
     let mut magic = [0; 4];
     read_at(data, offset, &mut magic)?;
-    let no_section = || format!("its metadata member has no `{METADATA_SECTION}` section");
-    if &magic == wasm::MAGIC {
-        let Ok(object) = data.read_bytes_at(offset, len) else { bail!("its metadata member ends too early") };
-        let found = wasm::custom_section(object, METADATA_SECTION).context("its metadata member is broken")?.with_context(no_section)?;
-        return Ok((offset + found.start, found.end - found.start));
-    }
-    if &magic != b"\x7fELF" {
+    if &magic != b"\x7fELF" && &magic != wasm::MAGIC {
         return Ok((offset, len));
     }
-    let object = object::File::parse(data.range(offset, len)).context("its metadata member is broken")?;
-    let section = object.section_by_name(METADATA_SECTION).with_context(no_section)?;
-    let (start, size) = section.file_range().context("its `.rmeta` section is empty")?;
-    if start.checked_add(size).is_none_or(|end| end > len) {
-        bail!("its `.rmeta` section ends outside of its member");
+    let found = section_range(data, (offset, len), METADATA_SECTION).context("its metadata member is broken")?;
+    found.with_context(|| format!("its metadata member has no `{METADATA_SECTION}` section"))
+}
+
+/// Where the section `name` of an object is that a range of `data` holds, offset and length in
+/// bytes; none if it has no such section. Of an ELF object little is read.
+fn section_range(data: &ReadCache<impl Read + Seek>, (offset, len): (u64, u64), name: &str) -> Result<Option<(u64, u64)>> {
+    let mut magic = [0; wasm::MAGIC.len()];
+    if read_at(data, offset, &mut magic).is_ok() && &magic == wasm::MAGIC {
+        let Ok(object) = data.read_bytes_at(offset, len) else { bail!("it ends too early") };
+        return Ok(wasm::custom_section(object, name)?.map(|found| (offset + found.start, found.end - found.start)));
     }
-    Ok((offset + start, size))
+    let object = object::File::parse(data.range(offset, len))?;
+    let Some(section) = object.section_by_name(name) else { return Ok(None) };
+    let (start, size) = section.file_range().with_context(|| format!("its section `{name}` is empty"))?;
+    if start.checked_add(size).is_none_or(|end| end > len) {
+        bail!("its section `{name}` ends outside of it");
+    }
+    Ok(Some((offset + start, size)))
 }
 
 /// How the metadata in the rlib `path` begins.

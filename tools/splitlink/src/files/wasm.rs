@@ -25,13 +25,14 @@ pub(crate) fn custom_section(object: &[u8], name: &str) -> Result<Option<Range<u
     Ok(None)
 }
 
-/// Gives the name of each symbol that `object` defines for others to `add`, as LLVM does for an
-/// archive's index (`WasmObjectFile`, 22): those that are neither undefined nor local.
+/// The names of the symbols that `object` defines for others, as LLVM lists them in an archive's
+/// index (`WasmObjectFile`, 22): those that are neither undefined nor local.
 ///
 /// # Errors
-/// If it is no whole object; those of `add`.
-pub(crate) fn defined_symbols(object: &[u8], mut add: impl FnMut(&str) -> Result<()>) -> Result<()> {
+/// If it is no whole object.
+pub(crate) fn defined_symbols(object: &[u8]) -> Result<Vec<&str>> {
     const BROKEN: &str = "it is no whole WebAssembly object";
+    let mut names = Vec::new();
     for payload in Parser::new(0).parse_all(object) {
         let Payload::CustomSection(section) = payload.context(BROKEN)? else { continue };
         let KnownCustom::Linking(linking) = section.as_known() else { continue };
@@ -46,13 +47,11 @@ pub(crate) fn defined_symbols(object: &[u8], mut add: impl FnMut(&str) -> Result
                     | SymbolInfo::Table { flags, name, .. } => (flags, name),
                     SymbolInfo::Section { .. } => continue,
                 };
-                if let Some(name) = name.filter(|_| !flags.intersects(SymbolFlags::UNDEFINED | SymbolFlags::BINDING_LOCAL)) {
-                    add(name)?;
-                }
+                names.extend(name.filter(|_| !flags.intersects(SymbolFlags::UNDEFINED | SymbolFlags::BINDING_LOCAL)));
             }
         }
     }
-    Ok(())
+    Ok(names)
 }
 
 #[cfg(test)]
@@ -84,13 +83,7 @@ mod tests {
         };
         let table = [vec![4], symbol(0, "here"), symbol(0x10, "elsewhere"), symbol(2, "local"), symbol(1, "weak")].concat();
         let contents = [&[2, 8, u8::try_from(table.len()).unwrap()], &table[..]].concat();
-        let mut names = Vec::new();
-        let take = |name: &str| {
-            names.push(name.to_owned());
-            Ok(())
-        };
-        defined_symbols(&module("linking", &contents), take).unwrap();
-        assert_eq!(names, ["here", "weak"]);
-        assert!(defined_symbols(b"\0asm", |_| Ok(())).unwrap_err().to_string().contains("no whole"));
+        assert_eq!(defined_symbols(&module("linking", &contents)).unwrap(), ["here", "weak"]);
+        assert!(defined_symbols(b"\0asm").unwrap_err().to_string().contains("no whole"));
     }
 }

@@ -48,12 +48,12 @@ pub(crate) fn report(linking: &Linking<'_>, made: &Path, output: &Path) -> Resul
     let (mut labels, mut versions) = (names(&linking.options.crate_labels), names(&linking.options.crate_versions));
     let mut bytes = HashMap::new();
     for item in items(linking) {
+        let Some(id) = link_line::crate_of(item) else { continue };
         let file = match item {
-            Item::Crate { id } => linking.rlib(id)?.to_owned(),
             Item::SysrootCrate { target, file_name } => linking.sysroot_crate(target, file_name)?,
-            _ => continue,
+            _ => linking.rlib(id)?.to_owned(),
         };
-        bytes.extend(link_line::crate_of(item).map(|id| Ok::<_, anyhow::Error>((id, bytes_to_link(&file)?))).transpose()?);
+        bytes.insert(id, bytes_to_link(&file)?);
     }
     for found in &mut artifact.crates {
         found.label = labels.remove(&found.id);

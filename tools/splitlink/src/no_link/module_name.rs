@@ -84,12 +84,7 @@ fn is_allocator_shim(bytes: &[u8]) -> bool {
         return contains(bytes, OF_SHIM);
     }
     if bytes.starts_with(wasm::MAGIC) {
-        let mut found = false;
-        let read = wasm::defined_symbols(bytes, |name| {
-            found |= contains(name.as_bytes(), OF_SHIM);
-            Ok(())
-        });
-        return read.is_ok() && found;
+        return wasm::defined_symbols(bytes).is_ok_and(|names| names.iter().any(|name| contains(name.as_bytes(), OF_SHIM)));
     }
     let Ok(object) = object::File::parse(bytes) else { return false };
     object

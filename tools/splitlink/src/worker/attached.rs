@@ -62,11 +62,11 @@ impl Worker {
         let Some(Start { options, place, scratch, sandboxed, incremental, mark }) = channel::receive(&mut reader)? else {
             bail!("no worker is there\n  help: `splitlink {ATTACHED}` is for `splitlink worker` to call");
         };
-        let hold = place.as_deref().map(Hold::of).transpose()?;
-        if matches!(hold, Some(None)) {
-            // Its worker has ended, and nobody wants the result any more.
-            return Err(ChildFailed { code: 1 }.into());
-        }
+        let hold = match place {
+            // Where it is gone, its worker has ended, and nobody wants the result any more.
+            Some(place) => Some(Hold::of(&place)?.ok_or(ChildFailed { code: 1 })?),
+            None => None,
+        };
         let still = Arc::new(AtomicBool::new(false));
         let (sender, resumed) = mpsc::channel();
         let group = Arc::new(AtomicI32::new(0));
@@ -89,7 +89,7 @@ impl Worker {
                 std::process::exit(1);
             }
         });
-        Ok((options, Self { channel, resumed, still, group, scratch, sandboxed, incremental, mark, _hold: hold.flatten() }))
+        Ok((options, Self { channel, resumed, still, group, scratch, sandboxed, incremental, mark, _hold: hold }))
     }
 
     /// Whether rustc is to be suspended when the metadata is out.
