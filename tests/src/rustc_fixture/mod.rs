@@ -14,6 +14,7 @@
 //! | [`small_disk`] | a file system that is easily full, or read-only |
 //! | [`lto_library`] | a library of several crates that thin LTO is quick with |
 //! | [`schema`] | a small JSON Schema validator |
+//! | [`two_ways`] | crates for another target, built on both ways and compared |
 //! | [`worker`] | a build system's side of the worker protocol |
 
 pub mod archive;
@@ -27,4 +28,5 @@ pub mod project;
 pub mod schema;
 pub mod small_disk;
 pub mod tools;
+pub mod two_ways;
 pub mod worker;

@@ -115,7 +115,7 @@ fn targets_of_other_formats() -> Outcome {
     for (target, format) in [
         ("wasm32-wasip2", "WebAssembly"),
         ("wasm32-unknown-emscripten", "WebAssembly"),
-        ("x86_64-pc-windows-gnu", "COFF"),
+        ("x86_64-pc-windows-msvc", "COFF"),
         ("aarch64-apple-darwin", "Mach-O"),
     ] {
         let output = no_link(&project, "", &format!("app.rs --edition=2024 --target={target}"))?;

@@ -115,9 +115,9 @@ fn broken_plans() -> Outcome {
     let project = Project::planned("broken_plans")?;
     let plan = String::from_utf8_lossy(&project.read("out/plan.json")?).into_owned();
     let table: &[(String, &[&str])] = &[
-        (plan.replace("\"version\": 4", "\"version\": 1"), &["is of version 1", "reads version 4", "use the same splitlink"]),
-        (plan.replace("\"version\": 4", "\"version\": \"4\""), &["no version"]),
-        (plan.replace("\"version\": 4,", ""), &["no version"]),
+        (plan.replace("\"version\": 5", "\"version\": 1"), &["is of version 1", "reads version 5", "use the same splitlink"]),
+        (plan.replace("\"version\": 5", "\"version\": \"5\""), &["no version"]),
+        (plan.replace("\"version\": 5,", ""), &["no version"]),
         (String::new(), &["not JSON", "truncated"]),
         (plan[..plan.len() / 2].to_owned(), &["not JSON", "truncated"]),
         ("{}".to_owned(), &["no version"]),

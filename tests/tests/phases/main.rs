@@ -28,3 +28,4 @@ mod scratch_folders;
 mod unstable_options;
 mod users_paths;
 mod webassembly;
+mod windows_gnu;

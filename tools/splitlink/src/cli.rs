@@ -1,7 +1,7 @@
 //! The command line: the subcommands, and which function runs each.
 
 use crate::compile::dependencies::Dependencies;
-use crate::compile::{ForEdits, codegen, metadata, rustc_stand_in};
+use crate::compile::{ForEdits, codegen, dlltool, metadata, rustc_stand_in};
 use crate::formats::{explain, std_manifest};
 use crate::link_only::{self, linking::Options};
 use crate::no_link::{self, Outputs, capture};
@@ -216,6 +216,7 @@ pub fn main() -> ExitCode {
 /// | called as | by | runs |
 /// |---|---|---|
 /// | a link in the `linker` folder of a scratch folder | rustc, as its linker | the recorder ([`capture`]) |
+/// | a link in the `dlltool` folder of a scratch folder | rustc, as its dlltool | that tool ([`dlltool`]) |
 /// | `attached [-- COMMAND]` | a worker or the shared server | the options that come through the channel |
 /// | `shared FOLDER NAME LIMITS` | a call that shares a rustc | the shared server |
 /// | `worker ... @FILE -- COMMAND` | a wrapper, for an action that is a response file | the options in the file |
@@ -223,6 +224,9 @@ pub fn main() -> ExitCode {
 fn run(args: &[String]) -> Result<()> {
     if let Some(scratch) = args.first().and_then(|program| capture::scratch_of(Path::new(program))) {
         return capture::record(scratch, args[1..].to_vec());
+    }
+    if let Some(program) = args.first().and_then(|program| dlltool::meant_by(Path::new(program))) {
+        return dlltool::run(&program, &args[1..]);
     }
     // Only our own arguments: a response file behind `--` is the wrapper's or rustc's.
     let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());

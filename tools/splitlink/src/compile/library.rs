@@ -1,6 +1,7 @@
 //! What both compilations of a library have in common: what rustc is asked for, and what is done
 //! with what it writes.
 
+use super::dlltool;
 use super::emitted::{Emitted, Targets, Written};
 use crate::files::scratch::{self, Finished, Scratch};
 use crate::plan::crate_type::CrateType;
@@ -61,6 +62,7 @@ pub(crate) fn require_library(args: &mut RustcArgs) -> Result<()> {
 /// for. What else is `asked` goes there, too.
 pub(crate) fn emit(args: &mut RustcArgs, dir: &Path, asked: &Emitted) -> Result<()> {
     embed_no_bitcode(args);
+    dlltool::stand_in_front(args, dir)?;
     if has_comma(dir) {
         args.push("emit", "metadata,link");
     } else {

@@ -2,6 +2,7 @@
 
 pub(crate) mod codegen;
 pub(crate) mod dependencies;
+pub(crate) mod dlltool;
 pub(crate) mod emitted;
 pub(crate) mod incremental;
 pub(crate) mod interface;

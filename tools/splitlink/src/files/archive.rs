@@ -1,5 +1,6 @@
 //! Static archives: what is in one, and how a staticlib is put together.
 
+use crate::files::coff;
 use crate::files::scratch;
 use crate::files::wasm;
 use anyhow::{Context, Result, bail};
@@ -145,7 +146,7 @@ fn symbols(object: &[u8], add: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::R
         let names = wasm::defined_symbols(object).map_err(io::Error::other)?;
         return names.iter().try_for_each(|name| add(name.as_bytes())).map(|()| true);
     }
-    if !object.starts_with(b"\x7fELF") {
+    if !object.starts_with(b"\x7fELF") && !object.starts_with(coff::MAGIC) {
         return Ok(false);
     }
     for symbol in object::File::parse(object).map_err(io::Error::other)?.symbols() {

@@ -4,6 +4,7 @@
 
 use crate::files::archive::Builder;
 use crate::files::bundled;
+use crate::files::coff;
 use crate::files::scratch;
 use crate::files::wasm;
 use anyhow::{Context, Result, bail};
@@ -139,11 +140,16 @@ fn metadata_range(data: &ReadCache<impl Read + Seek>) -> Result<(u64, u64)> {
     let (offset, len) = metadata_member(data)?;
     let mut magic = [0; 4];
     read_at(data, offset, &mut magic)?;
-    if &magic != b"\x7fELF" && &magic != wasm::MAGIC {
+    if !is_object(&magic) {
         return Ok((offset, len));
     }
     let found = section_range(data, (offset, len), METADATA_SECTION).context("its metadata member is broken")?;
     found.with_context(|| format!("its metadata member has no `{METADATA_SECTION}` section"))
+}
+
+/// Whether a file that begins with these bytes is an object of a format that is linked here.
+fn is_object(magic: &[u8; 4]) -> bool {
+    magic == b"\x7fELF" || magic == wasm::MAGIC || magic.starts_with(coff::MAGIC)
 }
 
 /// Where the section `name` of an object is that a range of `data` holds, offset and length in

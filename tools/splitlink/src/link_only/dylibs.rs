@@ -141,6 +141,8 @@ impl Linking<'_> {
                 // rustc lists Rust's own symbols alone.
                 Item::BundledLibrary { .. } | Item::ArchivedLibrary { .. } | Item::NativeLibrary { .. } => {}
                 Item::SymbolsObject { .. } | Item::VersionScript { .. } | Item::ExportedSymbols { .. } => {}
+                // There are no dylibs where these are.
+                Item::ModuleDefinition { .. } | Item::ImportLibrary { .. } | Item::OutputImportLibrary { .. } => {}
                 Item::SearchPath { .. } | Item::RunPath { .. } | Item::Output | Item::TargetFlag { .. } | Item::Passthrough { .. } => {}
             }
         }

@@ -33,6 +33,8 @@ pub(crate) enum Part<'a> {
     RunPath(&'a str),
     /// Here stands the artifact.
     Output,
+    /// The argument that names the artifact's import library.
+    OutputImportLibrary(&'a str),
     /// Native libraries are looked for from here on as static ones alone, or as dynamic ones too.
     Hint {
         /// Which of the two.
@@ -121,6 +123,8 @@ impl<'a> Linking<'a> {
             | Item::AllocatorShim { file }
             | Item::SymbolsObject { file }
             | Item::VersionScript { file, .. }
+            | Item::ModuleDefinition { file, .. }
+            | Item::ImportLibrary { file }
             | Item::ExportedSymbols { file } => self.module(file)?,
             Item::MetadataObject { file, formats } => self.metadata_object(file, formats.as_ref())?,
             Item::Crate { id } | Item::WholeCrate { id } => self.rlib(id)?.to_owned(),
@@ -134,6 +138,7 @@ impl<'a> Linking<'a> {
             Item::NativeLibrary { arg } | Item::TargetFlag { arg } | Item::Passthrough { arg } => {
                 return Ok(Part::Argument(item, Cow::Borrowed(arg), Vec::new()));
             }
+            Item::OutputImportLibrary { arg } => return Ok(Part::OutputImportLibrary(arg)),
             Item::SearchPath { dir } => return Ok(Part::SearchPath(dir)),
             Item::RunPath { arg } => return Ok(Part::RunPath(arg)),
             Item::Output => return Ok(Part::Output),

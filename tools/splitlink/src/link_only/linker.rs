@@ -1,5 +1,6 @@
 //! The plan's line as this linker's arguments.
 
+use super::import_library;
 use super::line::{Line, Part};
 use super::linking::Linking;
 use crate::files::paths::as_argument;
@@ -26,13 +27,16 @@ impl Linking<'_> {
         Ok(match part {
             Part::File(Item::WholeCrate { .. }, file) => self.whole_archive(file)?,
             Part::File(item, file) | Part::Left(item, file) => match item {
-                Item::VersionScript { arg, .. } | Item::BundledLibrary { arg, .. } => with_file(arg, &as_argument(file)),
+                Item::VersionScript { arg, .. } | Item::ModuleDefinition { arg, .. } | Item::BundledLibrary { arg, .. } => {
+                    with_file(arg, &as_argument(file))
+                }
                 // For who links a staticlib.
                 Item::ExportedSymbols { .. } => Vec::new(),
                 Item::Module { .. }
                 | Item::AllocatorShim { .. }
                 | Item::SymbolsObject { .. }
                 | Item::MetadataObject { .. }
+                | Item::ImportLibrary { .. }
                 | Item::Crate { .. }
                 | Item::WholeCrate { .. }
                 | Item::CrateMetadata { .. }
@@ -42,6 +46,7 @@ impl Linking<'_> {
                 | Item::SearchPath { .. }
                 | Item::RunPath { .. }
                 | Item::Output
+                | Item::OutputImportLibrary { .. }
                 | Item::TargetFlag { .. }
                 | Item::Passthrough { .. } => vec![as_argument(file)],
             },
@@ -51,6 +56,7 @@ impl Linking<'_> {
             Part::SearchPath(dir) => vec!["-L".to_owned(), as_argument(Path::new(&self.resolved(dir)?))],
             Part::RunPath(arg) => filled_in(arg, |part| self.run_path(part, output))?,
             Part::Output => vec!["-o".to_owned(), as_argument(artifact)],
+            Part::OutputImportLibrary(arg) => with_file(arg, &as_argument(&import_library::beside(artifact))),
             Part::Hint { is_static } => vec![self.link.linker_flavor().flag(if *is_static { "-Bstatic" } else { "-Bdynamic" })],
         })
     }

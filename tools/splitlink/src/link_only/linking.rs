@@ -232,8 +232,10 @@ impl Linking<'_> {
                 | Item::CrateMetadata { .. }
                 | Item::BundledLibrary { .. }
                 | Item::VersionScript { .. }
+                | Item::ModuleDefinition { .. }
+                | Item::ImportLibrary { .. }
                 | Item::ExportedSymbols { .. } => {}
-                Item::SearchPath { .. } | Item::RunPath { .. } | Item::Output => {}
+                Item::SearchPath { .. } | Item::RunPath { .. } | Item::Output | Item::OutputImportLibrary { .. } => {}
             }
         }
         Ok(files)

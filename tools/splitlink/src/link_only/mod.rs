@@ -4,6 +4,7 @@
 
 mod contents;
 pub(crate) mod dylibs;
+mod import_library;
 pub(crate) mod line;
 pub(crate) mod linker;
 pub(crate) mod linker_call;
@@ -63,6 +64,9 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
         if link.crate_type == CrateType::Dylib {
             places.output("the dylib's manifest", &dylib_manifest::beside(output));
         }
+        if link.has_import_library() {
+            places.output("the import library", &import_library::beside(output));
+        }
     }
     places.check()?;
     let mut jobs = Vec::with_capacity(outputs.len());
@@ -105,6 +109,13 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
         if link.crate_type == CrateType::Dylib {
             let manifest = linking.manifest(output).to_text();
             finished.add_bytes(scratch, manifest.as_bytes(), dylib_manifest::beside(output))?;
+        }
+        if link.has_import_library() {
+            // A linker may leave it out where nothing is exported.
+            let library = import_library::beside(&artifact);
+            if library.exists() {
+                finished.add(library, import_library::beside(output));
+            }
         }
         finished.add(artifact, output.clone());
     }

@@ -225,7 +225,7 @@ impl Line<'_> {
                 }
                 // Lists of symbols and metadata, and what is no file of the build's or made later.
                 Part::File(..) | Part::Left(..) | Part::Objects(_) | Part::Dylib(_) => {}
-                Part::SearchPath(_) | Part::RunPath(_) | Part::Output | Part::Hint { .. } => {}
+                Part::SearchPath(_) | Part::RunPath(_) | Part::Output | Part::OutputImportLibrary(_) | Part::Hint { .. } => {}
             }
         }
         Ok(())

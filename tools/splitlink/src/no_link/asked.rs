@@ -125,12 +125,17 @@ impl Asked {
     fn refuse_unsupported(&self, args: &RustcArgs) -> Result<()> {
         let name = &self.crate_name;
         if let Some(target) = args.values("target").next_back()
-            && let Some(format) = target_format::not_linked(target)
+            && let Some((crate_type, format)) =
+                self.crate_types.iter().find_map(|crate_type| Some((crate_type, target_format::not_linked(target, *crate_type)?)))
         {
+            let linked = target_format::LINKED.iter().map(|(target, types)| {
+                let types: Vec<_> = types.iter().map(|crate_type| crate_type.name()).collect();
+                format!("`{target}` ({})", types.join(", "))
+            });
             bail!(
-                "the crate `{name}` is compiled for `{target}`, whose objects are {format}, and splitlink links ELF objects and those of {} alone\n  \
+                "the crate `{name}` is a {crate_type} for `{target}`, whose objects are {format}; besides those for ELF, splitlink links crates for {}\n  \
                  help: let rustc link it; its libraries may be compiled with `splitlink metadata` and `splitlink codegen`",
-                target_format::WEB_ASSEMBLY.join(" and ")
+                linked.collect::<Vec<_>>().join(", ")
             );
         }
         if self.crate_types.contains(&CrateType::Rlib) {

@@ -8,7 +8,7 @@ use crate::no_link::capture::{self, Invocation, Temporary};
 use crate::no_link::module_name::{Module, module_name};
 use crate::no_link::portable::{Folders, Portable, folders_of_run_paths};
 use crate::plan::crate_type::CrateType;
-use crate::plan::linker_flavor::LinkerFlavor;
+use crate::plan::linker_flavor::{LinkerFlavor, linker_args};
 use crate::plan::run_path;
 use crate::plan::{FILE, Item, MODULES};
 use anyhow::{Result, bail};
@@ -46,6 +46,13 @@ pub struct Context<'a> {
     /// Which of the call's arguments is the allocator shim, if one is.
     pub allocator_shim: Option<&'a str>,
 }
+
+/// How the name ends of an import library that rustc makes for `raw-dylib`
+/// (`rustc_codegen_ssa::back::link::raw_dylib`, 1.95).
+const IMPORTS: &str = "_imports.lib";
+
+/// The linker's option that names the import library to write.
+const OUTPUT_IMPORT_LIBRARY: &str = "--out-implib=";
 
 /// A classified call.
 #[derive(Debug, Default)]
@@ -166,6 +173,9 @@ impl Call<'_> {
         if let Some((target, file_name)) = self.folders.sysroot_rlib(path) {
             return Ok(Item::SysrootCrate { target, file_name });
         }
+        if linker_args(arg).any(|own| own.starts_with(OUTPUT_IMPORT_LIBRARY)) {
+            return Ok(Item::OutputImportLibrary { arg: arg.replace(path, FILE) });
+        }
         if context.temporary.holds(path) {
             return Err(unknown(arg, context));
         }
@@ -239,6 +249,8 @@ fn module(arg: &str, path: &str, saved: &Path, context: &Context<'_>, line: &mut
     Ok(match name.as_str() {
         "symbols.o" => Item::SymbolsObject { file: line.keep(format!("{crate_type}/symbols.o"), saved)? },
         "rmeta.o" => Item::MetadataObject { file: line.keep(format!("{crate_type}/rmeta.o"), saved)?, formats: None },
+        "list.def" => Item::ModuleDefinition { file: line.keep(format!("{crate_type}/list.def"), saved)?, arg: arg.replace(path, FILE) },
+        _ if name.ends_with(IMPORTS) => Item::ImportLibrary { file: line.keep(format!("{crate_type}/{name}"), saved)? },
         "list" => Item::VersionScript { file: line.keep(format!("{crate_type}/list"), saved)?, arg: arg.replace(path, FILE) },
         // So in 1.85.
         _ if name.ends_with(".rcgu.rmeta") => {
@@ -354,6 +366,24 @@ mod tests {
             ]
         );
         assert_eq!(line.files["bin/list"], Path::new("saved/list"));
+    }
+
+    #[test]
+    fn what_only_dlls_have() {
+        let files = ["/w/p.scratch/out/rustcAbCdEf/list.def", "/w/p.scratch/out/rustcAbCdEf/kernel32.dll_imports.lib"];
+        let definition = format!("-Wl,{}", files[0]);
+        let line = classified(&[&definition, files[1], "-o", "p.scratch/out/a.dll", "-Wl,--out-implib=p.scratch/out/liba.dll.a"], &files);
+        assert_eq!(
+            line.unwrap().items,
+            [
+                Item::ModuleDefinition { file: "bin/list.def".into(), arg: "-Wl,{file}".into() },
+                Item::ImportLibrary { file: "bin/kernel32.dll_imports.lib".into() },
+                Item::Output,
+                Item::OutputImportLibrary { arg: "-Wl,--out-implib={file}".into() },
+            ]
+        );
+        let line = classified(&["--out-implib=p.scratch/out/liba.dll.a"], &[]).unwrap();
+        assert_eq!(line.items, [Item::OutputImportLibrary { arg: "--out-implib={file}".into() }]);
     }
 
     #[test]

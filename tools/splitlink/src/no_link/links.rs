@@ -13,17 +13,19 @@ use crate::files::crates;
 use crate::files::rlib;
 use crate::files::scratch::Scratch;
 use crate::plan::crate_type::CrateType;
+use crate::plan::linker_flavor::LinkerFlavor;
 use crate::plan::{Crate, Item, Link};
 use crate::rustc::args::RustcArgs;
+use crate::rustc::target_format::{self, Format};
 use crate::rustc::version;
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The linker that rustc calls when it is not told one (`rustc_target::spec`, 1.95), by its `call`
-/// of what stands in for it: lld, which is several linkers, is told first which of them it is.
-fn default_linker(call: &Invocation) -> &'static str {
-    if call.args.first().is_some_and(|arg| arg == "-flavor") { "rust-lld" } else { "cc" }
+/// The linker that rustc calls for `target` when it is not told one, by its `call` of what stands in
+/// for it: lld, which is several linkers, is told first which of them it is.
+fn default_linker(call: &Invocation, target: Option<&str>) -> &'static str {
+    if call.args.first().is_some_and(|arg| arg == "-flavor") { "rust-lld" } else { target_format::default_driver(target) }
 }
 
 /// The links, and the modules that they name.
@@ -46,6 +48,7 @@ impl Links {
         let beginning = rlibs.take(1).find_map(|rlib| rlib::beginning_of_metadata(Path::new(rlib)).ok());
         version::check_beginning(&beginning.unwrap_or_default())?;
         let making = Making { asked, rustc, calls, scratch, cwd: &std::env::current_dir().context("cannot tell the working folder")? };
+        let target = rustc.args.values("target").next_back();
         let mut all = Self::default();
         for &crate_type in &asked.crate_types {
             let (line, file_name) =
@@ -54,7 +57,7 @@ impl Links {
                 all.files.entry(name).or_insert(from);
             }
             let call = making.call(crate_type).filter(|_| crate_type.is_made_by_linker());
-            let linker = call.map(|call| asked.linker.as_deref().unwrap_or_else(|| default_linker(call)));
+            let linker = call.map(|call| asked.linker.as_deref().unwrap_or_else(|| default_linker(call, target)));
             all.links.push(Link {
                 crate_type,
                 file_name,
@@ -127,6 +130,11 @@ impl Making<'_> {
             allocator_shim: module_name::allocator_shim(call, rustc.args.codegen("incremental").is_some()),
         };
         let mut line = classify::classify(call, &context)?;
+        if target_format::of_command(&rustc.args) == Some(Format::Coff) {
+            // In front of the user's own arguments, which may say otherwise.
+            let no_time = LinkerFlavor::of(&line.items).flag("--no-insert-timestamp");
+            line.items.insert(0, Item::TargetFlag { arg: no_time });
+        }
         if let Some(library) = &asked.library {
             dylib_of::exchange_own(&mut line, &library.id);
         } else if crate_type == CrateType::Dylib {

@@ -18,6 +18,7 @@ pub(crate) mod rustc_command;
 pub(crate) mod staticlib;
 
 use crate::compile::dependencies::Dependencies;
+use crate::compile::dlltool;
 use crate::compile::emitted::Targets;
 use crate::compile::incremental::Incremental;
 use crate::files::archive::file_name;
@@ -141,7 +142,7 @@ pub fn run(
 
 /// Whether a file with this extension is linked, or an archive.
 fn is_linked(extension: &OsStr) -> bool {
-    ["a", "so", "wasm", "rlib"].iter().any(|linked| extension == *linked)
+    ["a", "so", "wasm", "exe", "dll", "rlib"].iter().any(|linked| extension == *linked)
 }
 
 /// Compiles, with this program as the linker, and returns the recorded calls.
@@ -155,6 +156,7 @@ fn compile(
 ) -> Result<Vec<capture::Invocation>> {
     // rustc infers the linker's flavor from its name; a name that it does not know means the
     // target's own flavor.
+    dlltool::stand_in_front(&mut args, scratch.path())?;
     let name = linker.map_or("splitlink".to_owned(), |linker| file_name(Path::new(linker)));
     let recorder = capture::recorder(scratch, &name)?;
     args.remove("codegen", |value| value.starts_with("linker="));

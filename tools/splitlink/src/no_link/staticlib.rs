@@ -9,6 +9,7 @@ use super::portable::{Folders, Portable};
 use super::rustc_command::RustcCommand;
 use crate::files::archive::Archive;
 use crate::files::bundled;
+use crate::files::rlib;
 use crate::files::scratch::{self, Scratch};
 use crate::plan::linker_flavor::LinkerFlavor;
 use crate::plan::{self, Item};
@@ -26,8 +27,14 @@ pub(crate) fn made_archive(out: &Path, name: Option<&str>) -> Result<PathBuf> {
         return Ok(archive);
     }
     let entries = fs::read_dir(out).with_context(|| format!("cannot list `{}`", out.display()))?;
-    let archive = entries.filter_map(|entry| Some(entry.ok()?.path())).find(|path| path.extension().is_some_and(|e| e == "a"));
+    let archive = entries.filter_map(|entry| Some(entry.ok()?.path())).find(|path| is_staticlib(path));
     archive.context("rustc wrote no archive for the staticlib\n  help: does the source ask for another crate type (`#![crate_type]`)?")
+}
+
+/// Whether `path` is named as a staticlib, and not as a DLL's import library.
+fn is_staticlib(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    name.ends_with(".a") && !name.ends_with(".dll.a")
 }
 
 /// Puts empty archives where rustc looks for the native libraries that a staticlib takes in, which
@@ -105,7 +112,11 @@ pub(crate) fn line(archive: &Path, rustc: &RustcCommand, scratch: &Scratch, cwd:
             item.clone()
         } else if bundled::is_placeholder(archive.contents(member)) {
             continue;
-        } else if let Some((target, file_name)) = of_sysroot.get(&member.name) {
+        } else if let Some((target, file_name)) = of_sysroot.get(&member.name)
+            // Objects that are made for `raw-dylib` are named after the DLL in every crate; none is the
+            // first of a crate.
+            && (own_is_over || rlib::is_of_rust(&member.name))
+        {
             Item::SysrootCrate { target: target.clone(), file_name: file_name.clone() }
         } else {
             if !plan::is_inside(&member.name) {

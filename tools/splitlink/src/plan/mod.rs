@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Component, Path};
 
 /// The version of the format that this program writes and reads.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The placeholder for the folder that holds `lib/rustlib/<target>/lib`.
 pub const SYSROOT: &str = "{sysroot}";
@@ -201,6 +201,23 @@ pub enum Item {
         /// The linker's argument, with `{file}` for the script.
         arg: String,
     },
+    /// The symbols that a DLL exports, as a module-definition file.
+    ModuleDefinition {
+        /// The module-definition file.
+        file: String,
+        /// The linker's argument, with `{file}` for it.
+        arg: String,
+    },
+    /// The import library that rustc makes of a DLL's functions (`raw-dylib`).
+    ImportLibrary {
+        /// The library.
+        file: String,
+    },
+    /// The import library that the linker writes for a DLL; it goes beside the artifact.
+    OutputImportLibrary {
+        /// The linker's argument, with `{file}` for it.
+        arg: String,
+    },
     /// The symbols that a staticlib, compiled for LTO, offers to whoever links it; in the form of a
     /// version script.
     ExportedSymbols {
@@ -273,6 +290,8 @@ impl Item {
             | Self::SymbolsObject { file }
             | Self::MetadataObject { file, formats: _ }
             | Self::VersionScript { file, arg: _ }
+            | Self::ModuleDefinition { file, arg: _ }
+            | Self::ImportLibrary { file }
             | Self::ExportedSymbols { file } => vec![PathPart::Below(file.into())],
             Self::BundledLibrary { id: _, member, arg: _ } => vec![PathPart::In(member)],
             Self::SysrootCrate { target, file_name } => vec![PathPart::In(target), PathPart::In(file_name)],
@@ -283,7 +302,8 @@ impl Item {
                 arg.split(MODULES).skip(1).map(|rest| PathPart::Below(rest.trim_start_matches('/').into())).collect()
             }
             // Crates are looked up by identity among those that were given.
-            Self::Crate { id: _ } | Self::WholeCrate { id: _ } | Self::CrateMetadata { id: _ } | Self::Output => Vec::new(),
+            Self::Crate { id: _ } | Self::WholeCrate { id: _ } | Self::CrateMetadata { id: _ } => Vec::new(),
+            Self::Output | Self::OutputImportLibrary { arg: _ } => Vec::new(),
         }
     }
 }
@@ -369,6 +389,9 @@ impl LinkPlan {
             | Item::ArchivedLibrary { .. }
             | Item::SearchPath { .. }
             | Item::VersionScript { .. }
+            | Item::ModuleDefinition { .. }
+            | Item::ImportLibrary { .. }
+            | Item::OutputImportLibrary { .. }
             | Item::ExportedSymbols { .. }
             | Item::RunPath { .. }
             | Item::Output
@@ -447,6 +470,8 @@ mod tests {
             |file| Item::SymbolsObject { file },
             |file| Item::MetadataObject { file, formats: None },
             |file| Item::VersionScript { file, arg: FILE.into() },
+            |file| Item::ModuleDefinition { file, arg: FILE.into() },
+            |file| Item::ImportLibrary { file },
             |file| Item::ExportedSymbols { file },
             |name| Item::ArchivedLibrary { name, verbatim: true },
             |file| Item::SearchPath { dir: format!("{MODULES}/{file}") },
@@ -488,7 +513,7 @@ mod tests {
     #[test]
     fn another_version_is_named() {
         let message = LinkPlan::parse(r#"{"version": 7, "anything": []}"#).unwrap_err().to_string();
-        assert!(message.contains("version 7") && message.contains("reads version 4"), "{message}");
+        assert!(message.contains("version 7") && message.contains("reads version 5"), "{message}");
         assert!(LinkPlan::parse("{}").unwrap_err().to_string().contains("no version"));
         assert!(LinkPlan::parse("{").unwrap_err().to_string().contains("not JSON"));
     }
