@@ -25,7 +25,7 @@ for ((i = 0; i < $#; i++)); do [ \"${args[i]}\" != -l ] || folder=$(dirname \"${
 cd \"$folder\" && exec x86_64-w64-mingw32-dlltool \"${args[@]#\"$folder/\"}\"
 ";
 
-const SOURCES: [(&str, &str); 9] = [
+const SOURCES: [(&str, &str); 10] = [
     (
         "dep.rs",
         "unsafe extern \"C\" { safe fn inside() -> i32; }
@@ -74,6 +74,13 @@ pub extern \"C\" fn answer() -> u64 {
 pub extern \"C\" fn answer() -> u64 { dep::plain() }
 #[unsafe(no_mangle)]
 pub static DATA: u64 = 1;
+",
+    ),
+    (
+        "macros.rs",
+        "extern crate proc_macro;
+#[proc_macro]
+pub fn m(_: proc_macro::TokenStream) -> proc_macro::TokenStream { dep::plain().to_string().parse().unwrap() }
 ",
     ),
     ("inside.c", "int inside(void) { return 7; }\n"),
@@ -137,12 +144,18 @@ fn programs_and_libraries() -> Result<(), Failure> {
     // A native library inside, object by object or as it is.
     for modifiers in ["", ":+whole-archive"] {
         build.library("dep", &format!("-Lnative=. -lstatic{modifiers}=inside"))?;
-        for (source, crate_type, name) in
-            [("app", "bin", "app.exe"), ("library", "cdylib", "library.dll"), ("library", "staticlib", "liblibrary.a")]
-        {
+        for (source, crate_type, name) in [
+            ("app", "bin", "app.exe"),
+            ("library", "cdylib", "library.dll"),
+            ("library", "dylib", "dylib.dll"),
+            ("macros", "proc-macro", "macros.dll"),
+            ("library", "staticlib", "liblibrary.a"),
+        ] {
             build.link_the_same(source, crate_type, name).with_context(|| format!("with `-lstatic{modifiers}`"))?;
         }
-        build.same("liblibrary.dll.a")?;
+        for name in ["liblibrary.dll.a", "libdylib.dll.a", "libmacros.dll.a"] {
+            build.same(name)?;
+        }
     }
     check_prints(&build, "app.exe", "42 5 true\n")?;
     build.run(&format!("{GCC} caller.c split/liblibrary.dll.a -o split/of_dll.exe"))?;
@@ -244,8 +257,7 @@ fn what_is_not_done() -> Result<(), Failure> {
     build.library("dep", "-Lnative=. -lstatic=inside")?;
     let no_link = |options: &str, args: &str| run(&mut build.phase(&format!("no-link --plan plan.json --modules modules {options}"), args));
     for (options, args, why) in [
-        ("", "library.rs --crate-type=dylib", ["is a dylib", "COFF"]),
-        ("", "library.rs --crate-type=proc-macro", ["is a proc-macro", "COFF"]),
+        ("--dylib-of split/libdep.rmeta", "dep.rs --crate-type=rlib", ["the library `dep`", "of ELF objects alone"]),
         ("--metadata-dir split --lto", "app.rs --extern=dep=split/libdep.rlib", ["LTO of ELF objects alone", "leave out `--lto`"]),
     ] {
         refused(&no_link(options, args)?, &why)?;

@@ -138,6 +138,15 @@ impl Asked {
                 linked.collect::<Vec<_>>().join(", ")
             );
         }
+        if let Some(library) = &self.library
+            && let Some(format) = target_format::of_command(args)
+        {
+            bail!(
+                "the dylib of the library `{}` was asked for with `--dylib-of`, and its objects are {format}: splitlink makes one of ELF objects alone\n  \
+                 help: compile its source as a dylib (`--crate-type dylib`)",
+                crates::name(&library.id)
+            );
+        }
         if self.crate_types.contains(&CrateType::Rlib) {
             bail!("the crate `{name}` is built as an rlib, which is not linked\n  help: use `splitlink metadata` and `splitlink codegen`");
         }

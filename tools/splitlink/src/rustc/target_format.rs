@@ -31,7 +31,7 @@ pub(crate) const LINKED: [(&str, &[CrateType]); 3] = [
     // They have rustc's own linker, `rust-lld -flavor wasm`.
     ("wasm32-unknown-unknown", &[CrateType::Bin, CrateType::Cdylib, CrateType::Staticlib]),
     ("wasm32-wasip1", &[CrateType::Bin, CrateType::Cdylib, CrateType::Staticlib]),
-    ("x86_64-pc-windows-gnu", &[CrateType::Bin, CrateType::Cdylib, CrateType::Staticlib]),
+    ("x86_64-pc-windows-gnu", &[CrateType::Bin, CrateType::Cdylib, CrateType::Dylib, CrateType::ProcMacro, CrateType::Staticlib]),
 ];
 
 /// The format of the objects of `target` if a crate of this type is not linked of them here.
@@ -84,7 +84,7 @@ mod tests {
             ("wasm32-wasip1", CrateType::Bin, None),
             ("wasm32-wasip2", CrateType::Bin, Some(Format::WebAssembly)),
             ("x86_64-pc-windows-gnu", CrateType::Cdylib, None),
-            ("x86_64-pc-windows-gnu", CrateType::Dylib, Some(Format::Coff)),
+            ("x86_64-pc-windows-gnu", CrateType::Dylib, None),
             ("x86_64-pc-windows-msvc", CrateType::Bin, Some(Format::Coff)),
             ("x86_64-unknown-linux-gnu", CrateType::Dylib, None),
         ];
