@@ -10,3 +10,4 @@ pub mod remote_executor;
 pub mod rules_rust;
 pub mod rustc_fixture;
 pub mod watched;
+pub mod zig;

@@ -4,9 +4,10 @@
 use crate::rustc_fixture::project::{Project, good, words};
 use crate::rustc_fixture::tools::{Toolchain, names_in, run, splitlink};
 use anyhow::{Context, Result, ensure};
+use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope, write};
 use prost::Message;
 use serde_json::json;
-use splitlink::files::archive::Archive;
+use splitlink::files::archive::{Archive, Builder};
 use splitlink::worker::protocol::{Input, WorkRequest};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -34,6 +35,7 @@ pub fn real_files(name: &str) -> Result<Vec<Sample>> {
     corpus.dylib()?;
     corpus.lto()?;
     corpus.libraries()?;
+    corpus.mach_o()?;
     corpus.requests()?;
     corpus.response_file_of_rustc()?;
     Ok(corpus.samples)
@@ -156,6 +158,32 @@ impl Corpus {
         let header = |name: &str, len: usize| format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{len:<10}`\n", 0, 0, 0, 644);
         self.add("archive", "thin", format!("!<thin>\n{}{}", header("one.o/", 3), header("two.o/", 4)));
         self.add("archive", "parts", &b"one.o\xffodd\xffa name that is longer than a header has room for.o\xffeven\xff"[..]);
+        Ok(())
+    }
+
+    /// The library `dep` as it is for macOS: its metadata in a Mach-O object, in an archive as Apple's
+    /// are.
+    fn mach_o(&mut self) -> Result<()> {
+        let mut object = write::Object::new(BinaryFormat::MachO, Architecture::Aarch64, Endianness::Little);
+        let segment = object.segment_name(write::StandardSegment::Debug).to_vec();
+        let section = object.add_section(segment, b".rmeta".to_vec(), SectionKind::Debug);
+        object.append_section_data(section, &self.project.read("out/libdep-1.rmeta")?, 1);
+        object.add_symbol(write::Symbol {
+            name: b"plain".to_vec(),
+            value: 0,
+            size: 0,
+            kind: SymbolKind::Data,
+            scope: SymbolScope::Dynamic,
+            weak: false,
+            section: write::SymbolSection::Section(section),
+            flags: SymbolFlags::None,
+        });
+        let mut rlib = Builder::default();
+        rlib.add_bytes("lib.rmeta", object.write()?);
+        let rlib = rlib.to_bytes()?;
+        for target in ["archive", "rlib"] {
+            self.add(target, "mach-o", rlib.clone());
+        }
         Ok(())
     }
 

@@ -9,6 +9,7 @@
 //! | [`link_line`] | the linker's arguments, recorded on both ways |
 //! | [`project`] | sources of a test's own, and the four phases run on them |
 //! | [`elf`] | what the loader and the linker see of an artifact |
+//! | [`mach_o`] | the same of a Mach-O file |
 //! | [`disassembly`] | the functions of an artifact, and what they call |
 //! | [`archive`] | the members and the symbol index of a staticlib |
 //! | [`small_disk`] | a file system that is easily full, or read-only |
@@ -24,6 +25,7 @@ pub mod elf;
 pub mod graph;
 pub mod link_line;
 pub mod lto_library;
+pub mod mach_o;
 pub mod project;
 pub mod schema;
 pub mod small_disk;

@@ -3,15 +3,12 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use splitlink_tests::real_programs::cache;
 use splitlink_tests::rules_rust::End;
 use splitlink_tests::rustc_fixture::tools::{Failure, repository, skip, splitlink};
-
-/// Of PyPI's package `ziglang`.
-const VERSION: &str = "0.13.0";
+use splitlink_tests::zig;
 
 const MODULE: &str = r#"module(name = "hermetic")
 bazel_dep(name = "rules_cc", version = "0.0.11")
@@ -88,30 +85,6 @@ export ZIG_GLOBAL_CACHE_DIR="@CACHE@" ZIG_LOCAL_CACHE_DIR="@CACHE@"
 exec "${0%/*}/ziglang/zig" @COMMAND@ "$@"
 "#;
 
-/// Installs zig, and says which folder it is in; `Err` says why it cannot be had.
-fn install() -> Result<PathBuf, String> {
-    let folder = cache().map_err(|error| error.to_string())?.join(format!("ziglang-{VERSION}"));
-    if folder.join("ziglang/zig").exists() {
-        return Ok(folder);
-    }
-    let package = format!("ziglang=={VERSION}");
-    // Moved into place when it is whole.
-    let part = folder.with_file_name(format!("ziglang-{VERSION}.{}", std::process::id()));
-    let target = part.to_string_lossy().into_owned();
-    let output = Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--target", &target, &package])
-        .output()
-        .map_err(|error| format!("python3 cannot be started: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("pip cannot install {package}: {}", String::from_utf8_lossy(&output.stderr).trim()));
-    }
-    // Another run may have been first.
-    if fs::rename(&part, &folder).is_err() {
-        fs::remove_dir_all(&part).map_err(|error| format!("{} cannot be removed: {error}", part.display()))?;
-    }
-    Ok(folder)
-}
-
 fn write_program(path: &Path, text: &str) -> Result<(), Failure> {
     fs::write(path, text)?;
     Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o755))?)
@@ -119,7 +92,7 @@ fn write_program(path: &Path, text: &str) -> Result<(), Failure> {
 
 #[test]
 fn the_examples_link_with_a_compiler_of_the_workspace() -> Result<(), Failure> {
-    let zig = match install() {
+    let zig = match zig::install() {
         Ok(folder) => folder,
         Err(why) => {
             skip(&format!("no hermetic C++ toolchain: {why}; python3 with pip and its package index enables it"));

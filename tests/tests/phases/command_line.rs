@@ -116,7 +116,8 @@ fn targets_of_other_formats() -> Outcome {
         ("wasm32-wasip2", "WebAssembly"),
         ("wasm32-unknown-emscripten", "WebAssembly"),
         ("x86_64-pc-windows-msvc", "COFF"),
-        ("aarch64-apple-darwin", "Mach-O"),
+        ("aarch64-apple-ios", "Mach-O"),
+        ("x86_64h-apple-darwin", "Mach-O"),
     ] {
         let output = no_link(&project, "", &format!("app.rs --edition=2024 --target={target}"))?;
         refused(&output, &["the crate `app`", &format!("`{target}`, whose objects are {format}")]).with_context(|| target.to_owned())?;

@@ -15,6 +15,7 @@ mod invariants;
 mod linker_calls;
 mod linker_choice;
 mod linkers;
+mod mach_o;
 mod names_of_libraries;
 mod odd_paths;
 mod output_errors;

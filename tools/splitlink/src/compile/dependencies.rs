@@ -1,5 +1,6 @@
 //! What a compiling action depends on: the crates that it is given, put into one folder for rustc.
 
+use crate::files::archive::Kind;
 use crate::files::bundled;
 use crate::files::crates::{self, CrateFiles, identity};
 use crate::files::exchange::Exchange;
@@ -173,8 +174,9 @@ pub enum Form {
     /// Hollow rlibs: what rustc asks for when it links. With `markers`, each also marks its place
     /// in a staticlib.
     HollowRlib {
-        /// Whether to add members that mark places.
-        markers: bool,
+        /// Whether to add members that mark places, and in an archive of what kind: rustc 1.97 warns
+        /// of one that is not the target's.
+        markers: Option<Kind>,
     },
 }
 
@@ -245,10 +247,10 @@ impl Placed {
                 placed.file = dir.join(path.file_name().unwrap_or_default());
                 symlink(path, &placed.file)?;
             }
-            Form::HollowRlib { markers: false } => rlib::write_hollow(path, &placed.file)?,
-            Form::HollowRlib { markers: true } => {
+            Form::HollowRlib { markers: None } => rlib::write_hollow(path, &placed.file)?,
+            Form::HollowRlib { markers: Some(kind) } => {
                 let marker = format!("{}{index}", bundled::MARKER);
-                for member in rlib::write_marked(path, &placed.file, &marker)? {
+                for member in rlib::write_marked(path, &placed.file, &marker, kind)? {
                     let of_library = format!("{marker}.{member}");
                     placed.markers.push((of_library, Item::BundledLibrary { id: id.to_owned(), member, arg: FILE.to_owned() }));
                 }

@@ -1,6 +1,7 @@
 //! Static archives: what is in one, and how a staticlib is put together.
 
 use crate::files::coff;
+use crate::files::mach_o;
 use crate::files::scratch;
 use crate::files::wasm;
 use anyhow::{Context, Result, bail};
@@ -45,6 +46,13 @@ impl Archive {
     /// If it cannot be read or is not whole, or a file that it names cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).with_context(|| format!("cannot read the archive `{}`", path.display()))?;
+        if mach_o::UNIVERSAL.iter().any(|magic| bytes.starts_with(*magic)) {
+            bail!(
+                "`{0}` is a universal file, with a library for each of several architectures\n  \
+                 help: take the one for this target out of it, with `lipo -thin`, and name that in the place of `{0}`",
+                path.display()
+            );
+        }
         let (mut archive, is_thin) = Self::parse(bytes).with_context(|| {
             format!("`{}` is not a whole archive\n  help: was it truncated? build the library it comes from again", path.display())
         })?;
@@ -146,6 +154,10 @@ fn symbols(object: &[u8], add: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::R
         let names = wasm::defined_symbols(object).map_err(io::Error::other)?;
         return names.iter().try_for_each(|name| add(name.as_bytes())).map(|()| true);
     }
+    if object.starts_with(mach_o::MAGIC) {
+        let names = mach_o::defined_symbols(object).map_err(io::Error::other)?;
+        return names.into_iter().try_for_each(&mut *add).map(|()| true);
+    }
     if !object.starts_with(b"\x7fELF") && !object.starts_with(coff::MAGIC) {
         return Ok(false);
     }
@@ -179,9 +191,20 @@ impl AsRef<[u8]> for Part {
     }
 }
 
-/// A new archive in the making.
+/// How an archive is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// As GNU's and most linkers have it.
+    Gnu,
+    /// As Apple's know it, too. What they write (`Darwin`) makes members longer, which metadata cannot
+    /// be.
+    Bsd,
+}
+
+/// A new archive in the making, of the kind that its objects are for, if none is given.
 #[derive(Default)]
 pub struct Builder {
+    kind: Option<Kind>,
     members: Vec<NewArchiveMember<'static>>,
     /// Where each member is from, for messages.
     from: Vec<PathBuf>,
@@ -194,6 +217,11 @@ impl std::fmt::Debug for Builder {
 }
 
 impl Builder {
+    /// For an archive of the given kind.
+    pub fn of_kind(kind: Kind) -> Self {
+        Self { kind: Some(kind), ..Self::default() }
+    }
+
     /// Adds a file under the name `name`.
     ///
     /// # Errors
@@ -241,6 +269,18 @@ impl Builder {
         });
     }
 
+    /// The given kind, or the one that rustc writes for the target that the objects are for
+    /// (`archive_format` of `rustc_target::spec`, 1.95).
+    fn kind(&self) -> ArchiveKind {
+        let is_mach_o = |member: &NewArchiveMember<'_>| (*member.buf).as_ref().starts_with(mach_o::MAGIC);
+        match self.kind {
+            Some(Kind::Gnu) => ArchiveKind::Gnu,
+            Some(Kind::Bsd) => ArchiveKind::Bsd,
+            None if self.members.iter().any(is_mach_o) => ArchiveKind::Darwin,
+            None => ArchiveKind::Gnu,
+        }
+    }
+
     /// Writes the archive to `output`; all members are looked at before a byte is written.
     fn write_to(&self, output: &mut (impl Write + io::Seek), unwritable: impl FnOnce() -> String) -> Result<()> {
         for (member, from) in self.members.iter().zip(&self.from) {
@@ -251,7 +291,7 @@ impl Builder {
                 );
             }
         }
-        let Err(error) = write_archive_to_stream(output, &self.members, ArchiveKind::Gnu, false, None) else { return Ok(()) };
+        let Err(error) = write_archive_to_stream(output, &self.members, self.kind(), false, None) else { return Ok(()) };
         for (member, from) in self.members.iter().zip(&self.from) {
             if let Err(why) = symbols((*member.buf).as_ref(), &mut |_| Ok(())) {
                 let (name, from) = (&member.member_name, from.display());
@@ -321,6 +361,12 @@ mod tests {
                 archive.members.iter().map(|m| (m.name.as_str(), archive.contents(m))).collect::<Vec<_>>(),
                 [(name, &b"contents"[..])]
             );
+        }
+        for kind in [Kind::Gnu, Kind::Bsd] {
+            let mut builder = Builder::of_kind(kind);
+            builder.add_bytes("a name that is longer than a header has room for.o", b"odd".to_vec());
+            let (archive, _) = Archive::parse(builder.to_bytes().unwrap()).unwrap();
+            assert_eq!(archive.contents(&archive.members[0]), b"odd", "{kind:?}");
         }
         for name in ["", "größe.o", "a\nb", "a\0b", "a long name with\n a line's end", "__.SYMDEF"] {
             assert!(built(name).unwrap_err().to_string().contains(&format!("the member `{name}`")), "{name}");

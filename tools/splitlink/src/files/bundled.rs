@@ -3,7 +3,7 @@
 //! rustc unpacks them from the rlibs when it makes a staticlib. So a hollow rlib must have
 //! placeholders for them, which also mark where their objects belong.
 
-use crate::files::archive::{Archive, Builder, can_be_named};
+use crate::files::archive::{Archive, Builder, Kind, can_be_named};
 use crate::files::wasm;
 use anyhow::Result;
 use std::path::Path;
@@ -93,12 +93,12 @@ fn number_at(metadata: &[u8], at: usize) -> Option<(usize, usize)> {
 }
 
 /// A member in the place of a carried library: an object file whose [`SECTION`] holds an archive
-/// with one empty member, `marker`.
+/// of the given `kind` with one empty member, `marker`.
 ///
 /// # Errors
 /// If the archive cannot be made.
-pub fn placeholder(marker: &str) -> Result<Vec<u8>> {
-    let mut library = Builder::default();
+pub fn placeholder(marker: &str, kind: Kind) -> Result<Vec<u8>> {
+    let mut library = Builder::of_kind(kind);
     library.add_bytes(marker, Vec::new());
     let library = library.to_bytes()?;
     let names = format!("\0{SECTION}\0.shstrtab\0");
@@ -204,13 +204,18 @@ mod tests {
 
     #[test]
     fn a_placeholder_is_an_object() {
-        let bytes = placeholder("splitlink.3.libsum.a").unwrap();
-        let object = object::File::parse(&*bytes).unwrap();
+        for kind in [Kind::Gnu, Kind::Bsd] {
+            is_good(&placeholder("splitlink.3.libsum.a", kind).unwrap());
+        }
+    }
+
+    fn is_good(bytes: &[u8]) {
+        let object = object::File::parse(bytes).unwrap();
         let library = object.section_by_name(SECTION).unwrap().data().unwrap();
         assert!(library.starts_with(b"!<arch>\n"));
-        assert!(is_placeholder(&bytes) && !is_placeholder(b"\x7fELF") && !is_placeholder(library));
+        assert!(is_placeholder(bytes) && !is_placeholder(b"\x7fELF") && !is_placeholder(library));
         let path = std::env::temp_dir().join(format!("splitlink-placeholder-{}", std::process::id()));
-        for (contents, expected) in [(library, true), (&bytes, false), (b"!<arch>\n", false)] {
+        for (contents, expected) in [(library, true), (bytes, false), (b"!<arch>\n", false)] {
             std::fs::write(&path, contents).unwrap();
             assert_eq!(is_unpacked_placeholder(&path), expected);
         }

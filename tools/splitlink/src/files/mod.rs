@@ -7,6 +7,7 @@ pub(crate) mod coff;
 pub(crate) mod crates;
 pub(crate) mod exchange;
 pub(crate) mod listing;
+pub(crate) mod mach_o;
 pub(crate) mod paths;
 pub(crate) mod private;
 pub mod rlib;

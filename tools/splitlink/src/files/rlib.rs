@@ -2,9 +2,10 @@
 //!
 //! The stamp tells link-only whether an rlib is the build that no-link compiled against.
 
-use crate::files::archive::Builder;
+use crate::files::archive::{Builder, Kind};
 use crate::files::bundled;
 use crate::files::coff;
+use crate::files::mach_o;
 use crate::files::scratch;
 use crate::files::wasm;
 use anyhow::{Context, Result, bail};
@@ -149,7 +150,7 @@ fn metadata_range(data: &ReadCache<impl Read + Seek>) -> Result<(u64, u64)> {
 
 /// Whether a file that begins with these bytes is an object of a format that is linked here.
 fn is_object(magic: &[u8; 4]) -> bool {
-    magic == b"\x7fELF" || magic == wasm::MAGIC || magic.starts_with(coff::MAGIC)
+    magic == b"\x7fELF" || magic == wasm::MAGIC || magic == mach_o::MAGIC || magic.starts_with(coff::MAGIC)
 }
 
 /// Where the section `name` of an object is that a range of `data` holds, offset and length in
@@ -292,15 +293,15 @@ pub fn write_hollow_to(mut output: impl Write, metadata: &[u8]) -> std::io::Resu
     output.write_all(if metadata.len() % 2 == 1 { b"\n" } else { b"" })
 }
 
-/// Writes a hollow rlib with more empty members, which rustc copies into a staticlib: `marker`
+/// Writes a hollow rlib of the given kind with more empty members, which rustc copies into a staticlib: `marker`
 /// shows where the crate's own objects belong; `marker` and a native library's name, where the
 /// objects of that library do, which the rlib carries inside. Returns the names of such libraries;
 /// some may be none.
 ///
 /// # Errors
 /// If `from` cannot be read or `hollow` not be written.
-pub fn write_marked(from: &Path, hollow: &Path, marker: &str) -> Result<Vec<String>> {
-    let (archive, libraries) = marked(metadata_of(from)?, marker)?;
+pub fn write_marked(from: &Path, hollow: &Path, marker: &str, kind: Kind) -> Result<Vec<String>> {
+    let (archive, libraries) = marked(metadata_of(from)?, marker, kind)?;
     archive.write(hollow)?;
     Ok(libraries)
 }
@@ -309,13 +310,13 @@ pub fn write_marked(from: &Path, hollow: &Path, marker: &str) -> Result<Vec<Stri
 ///
 /// # Errors
 /// If it cannot be made.
-pub fn marked(metadata: Vec<u8>, marker: &str) -> Result<(Builder, Vec<String>)> {
+pub fn marked(metadata: Vec<u8>, marker: &str, kind: Kind) -> Result<(Builder, Vec<String>)> {
     let libraries = bundled::names(&metadata);
-    let mut archive = Builder::default();
+    let mut archive = Builder::of_kind(kind);
     archive.add_bytes(METADATA_MEMBER, metadata);
     archive.add_bytes(marker, Vec::new());
     for library in &libraries {
-        archive.add_bytes(library, bundled::placeholder(&format!("{marker}.{library}"))?);
+        archive.add_bytes(library, bundled::placeholder(&format!("{marker}.{library}"), kind)?);
     }
     Ok((archive, libraries))
 }
@@ -411,7 +412,7 @@ mod tests {
         let expected = stamp_of(&metadata(b"strict version hash")).unwrap();
         write_hollow(&rmeta, &dir.join("liba.rlib")).unwrap();
         assert_eq!(stamp(&dir.join("liba.rlib")).unwrap(), expected);
-        assert_eq!(write_marked(&rmeta, &dir.join("libb.rlib"), "splitlink.1").unwrap(), [""; 0]);
+        assert_eq!(write_marked(&rmeta, &dir.join("libb.rlib"), "splitlink.1", Kind::Gnu).unwrap(), [""; 0]);
         assert_eq!(stamp(&dir.join("libb.rlib")).unwrap(), expected);
         write_hollow(&dir.join("libb.rlib"), &dir.join("libc.rlib")).unwrap();
         assert_eq!(fs::read(dir.join("libc.rlib")).unwrap(), fs::read(dir.join("liba.rlib")).unwrap());

@@ -4,10 +4,14 @@ use super::import_library;
 use super::line::{Line, Part};
 use super::linking::Linking;
 use crate::files::paths::as_argument;
-use crate::plan::linker_flavor::{LinkerFlavor, behind_driver};
+use crate::plan::crate_type::CrateType;
+use crate::plan::linker_flavor::{LinkerFlavor, behind_driver, linker_args};
 use crate::plan::{FILE, Item, SYSROOT, run_path};
 use anyhow::Result;
 use std::path::Path;
+
+/// The options of Apple's linkers for a library's own name.
+const INSTALL_NAME: [&str; 2] = ["-install_name", "-dylib_install_name"];
 
 impl Linking<'_> {
     /// Calls the linker with `line`, which makes `artifact`; its place will be `output`.
@@ -18,6 +22,7 @@ impl Linking<'_> {
         }
         let run_paths = self.run_paths_to_dylibs(output, &args)?;
         args.extend(run_paths);
+        args.extend(self.install_name(&args, output));
         let args = self.with_one_version_script(line, args)?;
         self.call_linker(line, args, artifact, output)
     }
@@ -59,6 +64,21 @@ impl Linking<'_> {
             Part::OutputImportLibrary(arg) => with_file(arg, &as_argument(&import_library::beside(artifact))),
             Part::Hint { is_static } => vec![self.link.linker_flavor().flag(if *is_static { "-Bstatic" } else { "-Bdynamic" })],
         })
+    }
+
+    /// The linker's arguments for the name by which programs ask for a Mach-O library at `output`,
+    /// where none of `args` says it. For linkers it is the path that they write to, which is another
+    /// one here.
+    fn install_name(&self, args: &[String], output: &Path) -> Vec<String> {
+        let is_said = || args.iter().flat_map(|arg| linker_args(arg)).any(|arg| INSTALL_NAME.contains(&arg));
+        if self.link.crate_type != CrateType::Cdylib || !self.link.is_for_macos() || is_said() {
+            return Vec::new();
+        }
+        let (option, output) = (INSTALL_NAME[0], as_argument(output));
+        match self.link.linker_flavor() {
+            LinkerFlavor::Driver => with_file(&LinkerFlavor::Driver.flag(&format!("{option},{FILE}")), &output),
+            LinkerFlavor::Linker => vec![option.to_owned(), output],
+        }
     }
 
     /// The run path `arg` for an artifact at `output`.

@@ -24,6 +24,11 @@ const LONGEST_COMMAND: usize = 64 * 1024;
 /// (`rustc_codegen_ssa::back::linker::disable_localization`, 1.95).
 const ENVIRONMENT: [(&str, &str); 2] = [("LC_ALL", "C"), ("VSLANG", "1033")];
 
+/// What else the linker's variables are for macOS, and which ones it must not see: those of Apple's
+/// other systems (`rustc_target::spec::base::apple`, 1.95).
+const ENVIRONMENT_OF_MACOS: (&str, &str) = ("ZERO_AR_DATE", "1");
+const NOT_OF_MACOS: [&str; 3] = ["IPHONEOS_DEPLOYMENT_TARGET", "TVOS_DEPLOYMENT_TARGET", "XROS_DEPLOYMENT_TARGET"];
+
 impl Linking<'_> {
     /// Calls the linker with `args`, which `line` is, and without those that it does not know. It
     /// makes `artifact`, whose place will be `output`.
@@ -87,13 +92,30 @@ impl Linking<'_> {
 
     fn command(&self, linker: &str, args: &[String]) -> Result<Command> {
         let mut command = Command::new(linker);
-        command.args(args).envs(ENVIRONMENT).env("PATH", self.search_path()?);
+        command.args(args).envs(self.environment()).env("PATH", self.search_path()?);
+        for name in self.unset() {
+            command.env_remove(name);
+        }
         Ok(command)
+    }
+
+    fn environment(&self) -> Vec<(&'static str, &'static str)> {
+        ENVIRONMENT.into_iter().chain(self.link.is_for_macos().then_some(ENVIRONMENT_OF_MACOS)).collect()
+    }
+
+    /// The variables that the linker does not see.
+    fn unset(&self) -> &'static [&'static str] {
+        if self.link.is_for_macos() { &NOT_OF_MACOS } else { &[] }
     }
 
     /// Says how the linker is called, as a line for a shell.
     fn print_command(&self, linker: &str, args: &[String], artifact: &Path, output: &Path) -> Result<()> {
-        let mut words: Vec<String> = ENVIRONMENT.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut words = Vec::new();
+        if !self.unset().is_empty() {
+            words.push("env".to_owned());
+            words.extend(self.unset().iter().map(|name| format!("-u {name}")));
+        }
+        words.extend(self.environment().iter().map(|(name, value)| format!("{name}={value}")));
         let own = self.own_programs().iter().map(|dir| quoted(&dir.to_string_lossy())).collect::<Vec<_>>().join(":");
         if !own.is_empty() {
             words.push(format!("PATH={own}:\"$PATH\""));

@@ -41,6 +41,13 @@ impl Linking<'_> {
                 program.display()
             );
         }
+        if self.options.linker != LinkerChoice::Default && self.link.is_for_macos() && self.link.linker_flavor() == LinkerFlavor::Driver {
+            bail!(
+                "the {} `{}` is linked for macOS, for which `--linker` knows no linker\n  help: leave out `--linker`",
+                self.link.crate_type,
+                self.plan.crate_name
+            );
+        }
         let program = match self.options.linker {
             LinkerChoice::Default => return Ok(args),
             LinkerChoice::Lld => None,

@@ -24,7 +24,9 @@ pub(crate) fn sections_that_are_there_twice(artifact: &Path) -> (Vec<String>, St
     for section in object.sections() {
         let Ok(name) = section.name() else { continue };
         let is_looked_up = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if is_looked_up && !seen.insert(name.to_owned()) {
+        // Of Mach-O, segments have names as well.
+        let segment = section.segment_name().ok().flatten().map(str::to_owned);
+        if is_looked_up && !seen.insert((segment, name.to_owned())) {
             twice.insert(name.to_owned());
         }
     }

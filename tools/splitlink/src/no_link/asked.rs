@@ -1,6 +1,6 @@
 //! What the command asks for. Nothing of it changes afterwards.
 
-use super::{Outputs, dylib_of::Library};
+use super::{Outputs, dylib_of::Library, mach_o};
 use crate::compile::emitted::Emitted;
 use crate::files::crates;
 use crate::plan::LtoOptions;
@@ -147,6 +147,7 @@ impl Asked {
                 crates::name(&library.id)
             );
         }
+        mach_o::refuse_unsupported(name, &self.crate_types, args)?;
         if self.crate_types.contains(&CrateType::Rlib) {
             bail!("the crate `{name}` is built as an rlib, which is not linked\n  help: use `splitlink metadata` and `splitlink codegen`");
         }

@@ -50,7 +50,12 @@ pub struct Invocation {
     pub args: Vec<String>,
     /// rustc's temporary files among them: path in `args` → where its copy is.
     pub saved: BTreeMap<String, PathBuf>,
+    /// The SDK that rustc names to Apple's linkers, in [`SDK_ROOT`].
+    pub sdk_root: Option<String>,
 }
+
+/// The variable of the environment that names the folder of Apple's SDK.
+pub const SDK_ROOT: &str = "SDKROOT";
 
 /// Records the call with the arguments `args` as the next one in the scratch folder `scratch`.
 ///
@@ -79,7 +84,7 @@ pub fn record(scratch: &Path, args: Vec<String>) -> Result<()> {
             }
         }
     }
-    let record = serde_json::to_vec(&Invocation { args, saved })?;
+    let record = serde_json::to_vec(&Invocation { args, saved, sdk_root: std::env::var(SDK_ROOT).ok() })?;
     let to = files.join("invocation.json");
     fs::write(&to, record).with_context(|| scratch::cannot_write(&to))
 }

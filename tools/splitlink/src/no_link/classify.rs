@@ -294,6 +294,7 @@ mod tests {
         let call = Invocation {
             args: args.iter().map(|&a| a.to_owned()).collect(),
             saved: saved.iter().map(|&path| (path.to_owned(), PathBuf::from(format!("saved/{}", file_name(path))))).collect(),
+            sdk_root: None,
         };
         let context = Context {
             crate_name: "app",
@@ -392,7 +393,11 @@ mod tests {
         let library = "/w/a,b/p.scratch/out/rustcAbCdEf/libz.a";
         let script = format!("--version-script={list}");
         let args = ["/w/a,b/p.scratch/deps/libsys-1.rlib", "-Xlinker", library, "-Xlinker", &script, "-Xlinker", "-soname=a,b.so"];
-        let call = Invocation { args: args.map(str::to_owned).into(), saved: [(list.to_owned(), PathBuf::from("saved/list"))].into() };
+        let call = Invocation {
+            args: args.map(str::to_owned).into(),
+            saved: [(list.to_owned(), PathBuf::from("saved/list"))].into(),
+            sdk_root: None,
+        };
         let context = Context {
             crate_name: "app",
             crate_type: CrateType::Cdylib,

@@ -11,6 +11,7 @@ pub(crate) mod classify;
 pub(crate) mod dylib_of;
 pub(crate) mod linker_messages;
 pub(crate) mod links;
+pub(crate) mod mach_o;
 pub(crate) mod metadata_formats;
 pub(crate) mod module_name;
 pub(crate) mod portable;
@@ -115,6 +116,7 @@ pub fn run(
     let place = |_: &str, path: &Path| written().ok()?.place(path);
     let place: Option<&Place<'_>> = asked.emitted.notifies.then_some(&place);
     let calls = incremental.ended(compile(&rustc.program, rustc.args.clone(), asked.linker.as_deref(), &scratch, place))?;
+    mach_o::refuse_other_sdk(&asked.crate_name, &calls)?;
     let Links { links, files } = Links::new(&asked, &rustc, &calls, &scratch)?;
     let own_allocator = links::has_own_allocator(&links, &files)?;
     let (crates, unlinked) = links::linked_and_unlinked(&links, dependencies)?;
@@ -142,7 +144,7 @@ pub fn run(
 
 /// Whether a file with this extension is linked, or an archive.
 fn is_linked(extension: &OsStr) -> bool {
-    ["a", "so", "wasm", "exe", "dll", "rlib"].iter().any(|linked| extension == *linked)
+    ["a", "so", "dylib", "wasm", "exe", "dll", "rlib"].iter().any(|linked| extension == *linked)
 }
 
 /// Compiles, with this program as the linker, and returns the recorded calls.

@@ -123,9 +123,9 @@ mod tests {
 
     #[test]
     fn what_defines_the_shims_symbol() {
-        use object::write;
-        let object = |section: bool| {
-            let mut object = write::Object::new(object::BinaryFormat::Elf, object::Architecture::X86_64, object::Endianness::Little);
+        use object::{BinaryFormat, write};
+        let object = |format: BinaryFormat, section: bool| {
+            let mut object = write::Object::new(format, object::Architecture::X86_64, object::Endianness::Little);
             let text = object.section_id(write::StandardSection::Text);
             object.add_symbol(write::Symbol {
                 name: b"_RNvCsf_7___rustc35___rust_no_alloc_shim_is_unstable_v2".to_vec(),
@@ -141,8 +141,10 @@ mod tests {
         };
         let bitcode = |names: &str| [b"BC\xc0\xde", names.as_bytes()].concat();
         let table = [
-            (object(true), true),
-            (object(false), false),
+            (object(BinaryFormat::Elf, true), true),
+            (object(BinaryFormat::Elf, false), false),
+            (object(BinaryFormat::MachO, true), true),
+            (object(BinaryFormat::MachO, false), false),
             (bitcode("a_RNvCsf_7___rustc35___rust_no_alloc_shim_is_unstable_v2b"), true),
             (bitcode("main"), false),
             (b"no object".to_vec(), false),

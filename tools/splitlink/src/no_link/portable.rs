@@ -57,6 +57,7 @@ impl Folders {
             }
         };
         explicit.into_iter().for_each(&mut add);
+        let mut is_named = explicit.is_some();
         // rustc names its own by the folder of the target's libraries, which it lets the linker
         // search, and by that of its `gcc-ld` (`walk_native_lib_search_dirs`, `add_lld_args`, 1.95).
         let rustcs_own = call.args.iter().enumerate().filter(|(at, _)| !own.contains(at)).map(|(_, arg)| arg.as_str());
@@ -74,7 +75,15 @@ impl Folders {
             let dir = tools.or(searched.filter(|dir| dir.ends_with("/lib")));
             if let Some((sysroot, _)) = dir.and_then(|dir| dir.rsplit_once(RUSTLIB)) {
                 add(sysroot);
+                is_named = true;
             }
+        }
+        // For Mach-O it names neither of them, but the crates there; all others are in a folder of
+        // ours.
+        if !is_named {
+            let rlibs = call.args.iter().enumerate().filter(|(at, arg)| !own.contains(at) && arg.ends_with(".rlib"));
+            let below = rlibs.filter_map(|(_, rlib)| rlib.rsplit_once(RUSTLIB));
+            below.filter(|(_, file)| file.split('/').nth(1) == Some("lib")).for_each(|(sysroot, _)| add(sysroot));
         }
         let cwd = cwd.to_string_lossy();
         Self { cwd: if cwd == "/" { String::new() } else { cwd.into_owned() }, sysroots }

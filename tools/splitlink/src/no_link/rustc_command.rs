@@ -5,10 +5,12 @@ use super::asked::{Asked, LINK_ARGS, says_what_to_link};
 use super::staticlib::put_empty_native_libraries;
 use crate::compile::dependencies::{Dependencies, DependencyFolder, Form};
 use crate::compile::library;
+use crate::files::archive::Kind;
 use crate::files::scratch::Scratch;
 use crate::plan::Item;
 use crate::plan::crate_type::CrateType;
 use crate::rustc::args::RustcArgs;
+use crate::rustc::target_format::{self, Format};
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -46,7 +48,8 @@ impl RustcCommand {
             // They were for the command's crate type; rustc gives each its own.
             args.remove_codegen("link-arg", says_what_to_link);
         }
-        let form = Form::HollowRlib { markers: asked.has_staticlib() };
+        let kind = if target_format::of_command(&args) == Some(Format::MachO) { Kind::Bsd } else { Kind::Gnu };
+        let form = Form::HollowRlib { markers: asked.has_staticlib().then_some(kind) };
         let folder = dependencies.put_before(&mut args, scratch, form, None)?;
         if let Some(library) = &asked.library {
             library.give_source(&mut args, &folder, scratch)?;

@@ -14,7 +14,18 @@ pub enum LinkerFlavor {
     Linker,
 }
 
+/// How rustc's argument for a driver begins by which it links for macOS, and for a linker
+/// (`rustc_codegen_ssa::back::link::add_apple_link_args`, 1.95).
+const FOR_MACOS: &str = "-mmacosx-version-min=";
+const FOR_APPLE: &str = "-platform_version";
+
 impl Link {
+    /// Whether it is a link for macOS.
+    pub(crate) fn is_for_macos(&self) -> bool {
+        let is_flag = |item: &Item| matches!(item, Item::TargetFlag { arg } if arg.starts_with(FOR_MACOS) || arg == FOR_APPLE);
+        self.line.iter().any(is_flag)
+    }
+
     /// How the linker is called. The line tells: rustc gives every linker flags of its own.
     pub fn linker_flavor(&self) -> LinkerFlavor {
         LinkerFlavor::of(&self.line)
@@ -24,14 +35,13 @@ impl Link {
 impl LinkerFlavor {
     /// The flavor that a link's `line` shows.
     pub fn of(line: &[Item]) -> Self {
-        let is_to_linker =
-            |item: &Item| matches!(item, Item::TargetFlag { arg } | Item::VersionScript { arg, .. } if arg.starts_with(TO_LINKER));
-        if line.iter().any(is_to_linker) { Self::Driver } else { Self::Linker }
+        let shows = |item: &Item| matches!(item, Item::TargetFlag { arg } | Item::VersionScript { arg, .. } if shows_driver(arg));
+        if line.iter().any(shows) { Self::Driver } else { Self::Linker }
     }
 
     /// That of the linker which rustc gives `args`, the user's own not among them.
     pub fn of_args<'a>(mut args: impl Iterator<Item = &'a str>) -> Self {
-        if args.any(|arg| arg.starts_with(TO_LINKER)) { Self::Driver } else { Self::Linker }
+        if args.any(shows_driver) { Self::Driver } else { Self::Linker }
     }
 
     /// The linker's own `flag`, as this linker is given it.
@@ -41,6 +51,11 @@ impl LinkerFlavor {
             Self::Linker => flag.to_owned(),
         }
     }
+}
+
+/// Whether rustc gives `arg` to a driver alone. For macOS it may have nothing to hand on.
+fn shows_driver(arg: &str) -> bool {
+    arg.starts_with(TO_LINKER) || arg.starts_with(FOR_MACOS)
 }
 
 /// The linker's own arguments that `arg` is, if a driver is to hand them on.
@@ -65,6 +80,7 @@ mod tests {
     fn drivers_and_linkers() {
         let flag = |arg: &str| Item::TargetFlag { arg: arg.to_owned() };
         assert_eq!(LinkerFlavor::of(&[flag("-m64"), flag("-Wl,-Bstatic")]), LinkerFlavor::Driver);
+        assert_eq!(LinkerFlavor::of(&[flag("-arch"), flag("-mmacosx-version-min=11.0.0")]), LinkerFlavor::Driver);
         // The user's own argument says nothing.
         assert_eq!(LinkerFlavor::of(&[flag("-Bstatic"), Item::Passthrough { arg: "-Wl,-x".to_owned() }]), LinkerFlavor::Linker);
         assert_eq!(LinkerFlavor::Driver.flag("-Bstatic"), "-Wl,-Bstatic");

@@ -27,11 +27,13 @@ impl std::fmt::Display for Format {
 }
 
 /// The targets with other objects than ELF that are linked, and the crate types that are.
-pub(crate) const LINKED: [(&str, &[CrateType]); 3] = [
+pub(crate) const LINKED: [(&str, &[CrateType]); 5] = [
     // They have rustc's own linker, `rust-lld -flavor wasm`.
     ("wasm32-unknown-unknown", &[CrateType::Bin, CrateType::Cdylib, CrateType::Staticlib]),
     ("wasm32-wasip1", &[CrateType::Bin, CrateType::Cdylib, CrateType::Staticlib]),
     ("x86_64-pc-windows-gnu", &[CrateType::Bin, CrateType::Cdylib, CrateType::Dylib, CrateType::ProcMacro, CrateType::Staticlib]),
+    ("aarch64-apple-darwin", &[CrateType::Bin, CrateType::Cdylib, CrateType::Staticlib]),
+    ("x86_64-apple-darwin", &[CrateType::Bin, CrateType::Cdylib, CrateType::Staticlib]),
 ];
 
 /// The format of the objects of `target` if a crate of this type is not linked of them here.
@@ -86,6 +88,9 @@ mod tests {
             ("x86_64-pc-windows-gnu", CrateType::Cdylib, None),
             ("x86_64-pc-windows-gnu", CrateType::Dylib, None),
             ("x86_64-pc-windows-msvc", CrateType::Bin, Some(Format::Coff)),
+            ("aarch64-apple-darwin", CrateType::Bin, None),
+            ("aarch64-apple-darwin", CrateType::Dylib, Some(Format::MachO)),
+            ("aarch64-apple-ios", CrateType::Bin, Some(Format::MachO)),
             ("x86_64-unknown-linux-gnu", CrateType::Dylib, None),
         ];
         for (target, crate_type, format) in table {
