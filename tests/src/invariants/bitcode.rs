@@ -1,10 +1,11 @@
 //! LLVM bitcode.
 
 use splitlink::lto::allocator_shim;
-use splitlink::lto::bitcode::{is_bitcode, producer, range};
+use splitlink::lto::bitcode::{has_custom_sections, is_bitcode, producer, range, triple, without_summary};
 
-/// Bitcode: it is where it is said to be; who wrote it is read as it was written; and an allocator
-/// shim under the name of all shims is no longer than it was, and stays what it is then.
+/// Bitcode: it is where it is said to be; who wrote it is read as it was written; an allocator shim
+/// under the name of all shims is no longer than it was, and stays what it is then; and so does a
+/// module without its summary, which is for the same target.
 pub fn bitcode(bytes: &[u8]) {
     if let Some(range) = range(bytes) {
         assert!(is_bitcode(&bytes[range]));
@@ -16,6 +17,11 @@ pub fn bitcode(bytes: &[u8]) {
     let anonymous = allocator_shim::anonymous(bytes.to_vec());
     assert!(anonymous.len() <= bytes.len(), "{} bytes of {}", anonymous.len(), bytes.len());
     assert_eq!(allocator_shim::anonymous(anonymous.clone()), anonymous);
+    if let Ok(without) = without_summary(bytes.to_vec()) {
+        assert_eq!((without.len(), triple(&without)), (bytes.len(), triple(bytes)));
+        assert_eq!(without_summary(without.clone()).expect("it was understood"), without);
+    }
+    has_custom_sections(bytes);
     let Some((&how, text)) = bytes.split_first() else { return };
     let Some(elements) = Elements::chosen(how, text) else { return };
     let text = String::from_utf8_lossy(text);

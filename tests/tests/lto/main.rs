@@ -9,3 +9,4 @@ mod native_inputs;
 mod no_core;
 mod rustc_comparison;
 mod thin_and_fat;
+mod webassembly;

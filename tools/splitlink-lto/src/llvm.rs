@@ -53,6 +53,11 @@ pub fn initialize(options: &[String]) {
         LLVMInitializeRISCVTargetMC();
         LLVMInitializeRISCVAsmPrinter();
         LLVMInitializeRISCVAsmParser();
+        LLVMInitializeWebAssemblyTargetInfo();
+        LLVMInitializeWebAssemblyTarget();
+        LLVMInitializeWebAssemblyTargetMC();
+        LLVMInitializeWebAssemblyAsmPrinter();
+        LLVMInitializeWebAssemblyAsmParser();
         if !options.is_empty() {
             let args: Vec<CString> = std::iter::once("splitlink-lto").chain(options.iter().map(String::as_str)).map(c_string).collect();
             let args: Vec<*const c_char> = args.iter().map(|arg| arg.as_ptr()).collect();
@@ -204,6 +209,17 @@ impl<'c> Module<'c> {
     /// What the module is compiled for.
     pub fn triple(&self) -> String {
         unsafe { CStr::from_ptr(LLVMGetTarget(self.raw)) }.to_string_lossy().into_owned()
+    }
+
+    /// Whether the module is compiled for WebAssembly.
+    pub fn is_web_assembly(&self) -> bool {
+        self.triple().starts_with("wasm")
+    }
+
+    /// Whether the module brings custom sections for a WebAssembly module, which are no variables:
+    /// rustc lists them as metadata (`rustc_codegen_llvm::consts::codegen_static_item`, 1.95).
+    pub fn has_custom_sections(&self) -> bool {
+        unsafe { LLVMGetNamedMetadataNumOperands(self.raw, c"wasm.custom_sections".as_ptr()) > 0 }
     }
 
     /// How data lies in memory, as LLVM spells it.

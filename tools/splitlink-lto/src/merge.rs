@@ -28,6 +28,7 @@ struct Symbols {
     triple: String,
     data_layout: String,
     has_used: bool,
+    has_custom_sections: bool,
 }
 
 impl Unit {
@@ -45,7 +46,12 @@ impl Unit {
     fn symbols(&self) -> Result<Symbols> {
         let context = Context::new();
         let module = context.load(&self.bitcode, &self.name)?;
-        let mut symbols = Symbols { triple: module.triple(), data_layout: module.data_layout(), ..Symbols::default() };
+        let mut symbols = Symbols {
+            triple: module.triple(),
+            data_layout: module.data_layout(),
+            has_custom_sections: module.has_custom_sections(),
+            ..Symbols::default()
+        };
         for global in module.globals().filter(|global| !global.is_declaration()) {
             match global.linkage() {
                 Linkage::LLVMAppendingLinkage => symbols.has_used = true,
@@ -91,11 +97,16 @@ struct Rounds<'n, 'u> {
 impl<'n, 'u> Rounds<'n, 'u> {
     /// Begins with all of what is not taken on demand only, and with what defines the symbols
     /// `keep`.
-    fn new(units: &[Unit], names: &'n Names<'u>, keep: &[String]) -> Self {
+    fn new(units: &[Unit], symbols: &[Symbols], names: &'n Names<'u>, keep: &[String]) -> Self {
         let whole = (0..units.len()).filter(|index| !units[*index].on_demand);
         let wanted = whole.map(|index| (index, BTreeSet::new())).collect();
         let mut rounds = Self { names, group_of: grouped(units), asked: HashSet::new(), wanted, merged: BTreeSet::new() };
         keep.iter().for_each(|name| rounds.ask(name));
+        // Each time that such a unit is linked its custom sections are added once more, so
+        // everything is wanted of it at once.
+        for (index, of) in symbols.iter().enumerate().filter(|(_, of)| of.has_custom_sections) {
+            of.defined.iter().filter(|(name, _)| names.definer(name) == Some(index)).for_each(|(name, _)| rounds.ask(name));
+        }
         rounds
     }
 
@@ -130,7 +141,7 @@ pub fn merge<'c>(context: &'c Context, units: &[Unit], keep: &[String], threads:
     let symbols = crate::partition::in_parallel(units, threads, Unit::symbols)?;
     let target = common_target(units, &symbols)?;
     let names = Names::new(units, &symbols);
-    let mut rounds = Rounds::new(units, &names, keep);
+    let mut rounds = Rounds::new(units, &symbols, &names, keep);
     let groups = merge_groups(units, &mut rounds)?;
     let destination = context.empty_module("lto");
     destination.set_target(&target.triple, &target.data_layout);
@@ -185,8 +196,12 @@ fn merge_groups(units: &[Unit], rounds: &mut Rounds<'_, '_>) -> Result<Vec<Buffe
 
 /// What of a target's triple must agree: not the vendor, which is `pc` for clang where it is
 /// `unknown` for rustc.
+/// The system of WebAssembly is what is imported.
 fn machine_of(triple: &str) -> (&str, Option<&str>) {
     let (architecture, rest) = triple.split_once('-').unwrap_or((triple, ""));
+    if architecture.starts_with("wasm") {
+        return (architecture, None);
+    }
     (architecture, rest.split_once('-').map(|(_, system)| system))
 }
 
@@ -333,6 +348,8 @@ mod tests {
         for other in ["aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl", "x86_64", "x86_64-none"] {
             assert_ne!(machine_of("x86_64-unknown-linux-gnu"), machine_of(other));
         }
+        assert_eq!(machine_of("wasm32-wasip1"), machine_of("wasm32-unknown-unknown"));
+        assert_ne!(machine_of("wasm32"), machine_of("wasm64"));
     }
 
     #[test]

@@ -29,13 +29,15 @@ pub struct Parts {
 /// Divides `module`, which is not needed any more then: its memory had better be free before code
 /// is generated.
 pub fn divide(module: &Module<'_>) -> Parts {
-    for function in module.functions().filter(|f| !f.is_declaration() && !f.has_section()) {
+    // LLVM gives each of WebAssembly's a section by itself.
+    for function in module.functions().filter(|f| !f.is_declaration() && !f.has_section() && !module.is_web_assembly()) {
         // A section for each, as rustc has it, so that the linker can leave out what nothing needs.
         function.set_section(&format!(".text.{}", function.name()));
     }
     let sizes: Vec<(String, usize)> =
         module.functions().filter(|f| !f.is_declaration()).map(|f| (f.name().to_owned(), f.instructions())).collect();
-    let count = parts_for(sizes.iter().map(|(_, size)| size).sum());
+    // Each part would bring the custom sections, and the linker puts those of one name together.
+    let count = if module.has_custom_sections() { 1 } else { parts_for(sizes.iter().map(|(_, size)| size).sum()) };
     if count > 1 {
         show_to_other_parts(module);
     }
@@ -70,6 +72,9 @@ fn finish(part: &Module<'_>, machine: &Machine, late: &Late) -> Result<Buffer> {
     let target = machine.create()?;
     if !late.passes.is_empty() {
         part.run_passes(&late.passes, &target, late.tuning)?;
+    }
+    if part.is_web_assembly() {
+        return part.emit(&target);
     }
     part.use_init_array();
     // In the larger code models LLVM tells by size which sections are for what is far away.

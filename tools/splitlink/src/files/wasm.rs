@@ -1,4 +1,4 @@
-//! WebAssembly objects: where their metadata is, and what they define.
+//! WebAssembly objects: where their metadata is, what they define, and what they ask for.
 //!
 //! `object` 0.39 reads them, but gives a section's end for its size, and no symbols of an object.
 
@@ -8,6 +8,8 @@ use wasmparser::{KnownCustom, Linking, Parser, Payload, SymbolFlags, SymbolInfo}
 
 /// How a WebAssembly module begins.
 pub(crate) const MAGIC: &[u8; 4] = b"\0asm";
+
+const BROKEN: &str = "it is no whole WebAssembly object";
 
 /// Where in `object` the contents of its custom section `name` are; none if it has no such section.
 ///
@@ -25,13 +27,60 @@ pub(crate) fn custom_section(object: &[u8], name: &str) -> Result<Option<Range<u
     Ok(None)
 }
 
+/// Whether the module `bytes` is an object, for a linker: only these have symbols.
+///
+/// # Errors
+/// If it is no whole module.
+pub(crate) fn is_object(bytes: &[u8]) -> Result<bool> {
+    Ok(custom_section(bytes, "linking")?.is_some())
+}
+
+/// Whether the object `bytes` has anything that a program would take: code, data, or what is in a
+/// custom section of the source's own.
+///
+/// # Errors
+/// If it is no whole module.
+pub(crate) fn has_contents(bytes: &[u8]) -> Result<bool> {
+    const OF_LINKERS: [&str; 4] = ["linking", "producers", "target_features", "name"];
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.context(BROKEN)? {
+            Payload::CodeSectionStart { .. } | Payload::DataSection(_) => return Ok(true),
+            Payload::CustomSection(section) if !OF_LINKERS.contains(&section.name()) => return Ok(true),
+            _ => {}
+        }
+    }
+    Ok(false)
+}
+
 /// The names of the symbols that `object` defines for others, as LLVM lists them in an archive's
 /// index (`WasmObjectFile`, 22): those that are neither undefined nor local.
 ///
 /// # Errors
 /// If it is no whole object.
 pub(crate) fn defined_symbols(object: &[u8]) -> Result<Vec<&str>> {
-    const BROKEN: &str = "it is no whole WebAssembly object";
+    let symbols = symbols(object)?.into_iter();
+    Ok(symbols.filter(|(_, flags)| !flags.intersects(SymbolFlags::UNDEFINED | SymbolFlags::BINDING_LOCAL)).map(|(name, _)| name).collect())
+}
+
+/// The names of the symbols that `object` refers to and does not define. An import has its symbol's
+/// name, unless the symbol says another: then both are among them.
+///
+/// # Errors
+/// If it is no whole object.
+pub(crate) fn undefined_symbols(object: &[u8]) -> Result<Vec<&str>> {
+    let undefined = symbols(object)?.into_iter().filter(|(_, flags)| flags.contains(SymbolFlags::UNDEFINED));
+    let mut names: Vec<_> = undefined.map(|(name, _)| name).collect();
+    for payload in Parser::new(0).parse_all(object) {
+        let Payload::ImportSection(imports) = payload.context(BROKEN)? else { continue };
+        for import in imports.into_imports() {
+            names.push(import.context(BROKEN)?.name);
+        }
+    }
+    Ok(names)
+}
+
+/// The symbols of `object` that its list of symbols names, and what is said of them.
+fn symbols(object: &[u8]) -> Result<Vec<(&str, SymbolFlags)>> {
     let mut names = Vec::new();
     for payload in Parser::new(0).parse_all(object) {
         let Payload::CustomSection(section) = payload.context(BROKEN)? else { continue };
@@ -47,7 +96,7 @@ pub(crate) fn defined_symbols(object: &[u8]) -> Result<Vec<&str>> {
                     | SymbolInfo::Table { flags, name, .. } => (flags, name),
                     SymbolInfo::Section { .. } => continue,
                 };
-                names.extend(name.filter(|_| !flags.intersects(SymbolFlags::UNDEFINED | SymbolFlags::BINDING_LOCAL)));
+                names.extend(name.map(|name| (name, flags)));
             }
         }
     }
@@ -83,7 +132,16 @@ mod tests {
         };
         let table = [vec![4], symbol(0, "here"), symbol(0x10, "elsewhere"), symbol(2, "local"), symbol(1, "weak")].concat();
         let contents = [&[2, 8, u8::try_from(table.len()).unwrap()], &table[..]].concat();
-        assert_eq!(defined_symbols(&module("linking", &contents)).unwrap(), ["here", "weak"]);
-        assert!(defined_symbols(b"\0asm").unwrap_err().to_string().contains("no whole"));
+        let object = module("linking", &contents);
+        assert_eq!(defined_symbols(&object).unwrap(), ["here", "weak"]);
+        assert_eq!(undefined_symbols(&object).unwrap(), ["elsewhere"]);
+        // An import section (2) of one function (0) of the type 0.
+        let import = [&[2, 12, 1, 3][..], b"env", &[4], b"from", &[0, 0]].concat();
+        let importing = [&object[..8], &import, &object[8..]].concat();
+        assert_eq!(undefined_symbols(&importing).unwrap(), ["elsewhere", "from"]);
+        assert!(is_object(&object).unwrap() && !is_object(&module("mine", b"")).unwrap());
+        for broken in [defined_symbols(b"\0asm"), undefined_symbols(b"\0asm")] {
+            assert!(broken.unwrap_err().to_string().contains("no whole"));
+        }
     }
 }

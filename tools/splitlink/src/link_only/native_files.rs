@@ -9,7 +9,7 @@
 use super::line::Part;
 use super::linking::Linking;
 use super::script::{Script, Step};
-use crate::files::archive;
+use crate::files::{archive, wasm};
 use crate::lto::{bitcode, members};
 use crate::plan::Item;
 use crate::plan::linker_flavor::{LinkerFlavor, behind_driver};
@@ -90,6 +90,10 @@ const WITH_VALUE: &[&str] = &[
     "-mllvm",
     "-param",
     "-sysroot",
+    "-flavor",
+    "-export",
+    "-export-if-defined",
+    "-allow-undefined-file",
 ];
 
 /// What the argument before says of the next one.
@@ -483,6 +487,10 @@ fn kind(path: &Path) -> Result<Kind> {
     let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     if archive::is_archive(&bytes) || bitcode::is_bitcode(&bytes) {
         return Ok(Kind::Linked);
+    }
+    if bytes.starts_with(wasm::MAGIC) {
+        let is_object = wasm::is_object(&bytes).with_context(|| format!("cannot use `{}`", path.display()))?;
+        return Ok(if is_object { Kind::Linked } else { Kind::Other });
     }
     if FileKind::parse(&*bytes).is_ok() {
         use object::{Object, ObjectKind};

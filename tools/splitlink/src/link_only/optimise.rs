@@ -115,6 +115,17 @@ fn run(
     let (first, _) = members[0];
     let dir = first.scratch.subdir("lto")?;
     if first.options.lto == Lto::Thin {
+        let web_assembly = inputs.is_web_assembly.then(|| kind_of_web_assembly(first));
+        if web_assembly.is_some()
+            && let Some(dir) = &first.options.lto_cache
+        {
+            eprintln!(
+                "warning: the LTO cache `{}` is not used for `{}`, which is WebAssembly: its linker compiles all modules or none\n  \
+                 help: leave out `--lto-cache`, or use `--lto fat`",
+                dir.display(),
+                first.plan.crate_name
+            );
+        }
         let is_fixed = |linking: &Linking<'_>| linking.has_flag("-no-pie") || linking.has_flag("-static");
         let run = thin::Run {
             modules: &inputs.modules,
@@ -124,7 +135,8 @@ fn run(
             shared: members.iter().any(|(linking, _)| linking.link.crate_type != CrateType::Bin),
             position_independent: !members.iter().any(|(linking, _)| is_fixed(linking)),
             linker: &first.thin_lto_linker()?,
-            cache,
+            cache: cache.filter(|_| web_assembly.is_none()),
+            web_assembly,
         };
         return Ok((run.objects(&dir)?, None));
     }
@@ -135,6 +147,12 @@ fn run(
     let engine = Engine { program: &program, sysroot: first.options.sysroot.as_deref() };
     let (objects, answer) = engine.objects(inputs.modules.clone(), keep.to_vec(), options.clone(), &dir)?;
     Ok((objects, Some(answer.milliseconds)))
+}
+
+/// What the linker of `linking` is told of the kind of WebAssembly module that it makes.
+fn kind_of_web_assembly(linking: &Linking<'_>) -> Vec<String> {
+    let kinds = ["-shared", "--shared", "-pie", "--pie", "--experimental-pic"].into_iter();
+    kinds.filter(|flag| linking.has_flag(flag)).map(str::to_owned).collect()
 }
 
 /// What to report of a group of which `objects` were made, without numbers of modules and times.

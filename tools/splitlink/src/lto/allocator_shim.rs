@@ -6,18 +6,13 @@
 //! would be another for each crate. No shim has what they are for: local symbols, whose names are
 //! made unique by them.
 
-use super::bitcode::{Bits, CHAR6};
+use super::bitstream::{END_BLOCK, Entries, Entry, Place, set_bits};
 use std::ops::Range;
 
 /// The name that every shim gets, cut or filled up to the length of its own.
 const NAME: &[u8] = b"allocator_shim";
 
-/// The numbers of LLVM's bitstream format and of its module block (LLVM 22).
-const END_BLOCK: u64 = 0;
-const ENTER_BLOCK: u64 = 1;
-const DEFINE_ABBREVIATION: u64 = 2;
-const UNABBREVIATED: u64 = 3;
-const MODULE_BLOCK: u64 = 8;
+/// The numbers of records of LLVM's module block (LLVM 22).
 const SOURCE_FILENAME: u64 = 16;
 const HASH: u64 = 17;
 
@@ -54,33 +49,6 @@ pub fn anonymous(bitcode: Vec<u8>) -> Vec<u8> {
     of_all
 }
 
-/// Where bits are, of which `width` belong together.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    at: usize,
-    width: u32,
-    is_char6: bool,
-}
-
-impl Place {
-    fn character(self, bitcode: &[u8]) -> Option<u8> {
-        let value = Bits { bytes: bitcode, at: self.at }.fixed(self.width)?;
-        if self.is_char6 { CHAR6.get(usize::try_from(value).ok()?).copied() } else { u8::try_from(value).ok() }
-    }
-
-    fn encoded(self, c: u8) -> Option<u64> {
-        if self.is_char6 { CHAR6.iter().position(|&other| other == c).map(|at| at as u64) } else { Some(u64::from(c)) }
-    }
-}
-
-fn set_bits(bytes: &mut [u8], at: usize, width: u32, value: u64) {
-    for bit in 0..width as usize {
-        let (byte, mask) = ((at + bit) / 8, 1 << ((at + bit) % 8));
-        let is_set = bit < 64 && value >> bit & 1 == 1;
-        bytes[byte] = if is_set { bytes[byte] | mask } else { bytes[byte] & !mask };
-    }
-}
-
 /// What is looked for in bitcode.
 struct Module {
     /// The characters of the module's name.
@@ -91,182 +59,26 @@ struct Module {
     block: Range<usize>,
 }
 
-/// How a record's fields are written.
-#[derive(Clone, Copy)]
-enum Encoding {
-    Literal(u64),
-    Fixed(u32),
-    Variable(u32),
-    Array,
-    Char6,
-}
-
 /// Finds the module; none if that cannot be understood.
 fn module(bitcode: &[u8]) -> Option<Module> {
-    // Behind the magic number.
-    let mut bits = Bits { bytes: bitcode, at: 32 };
-    loop {
-        if bits.fixed(2)? != ENTER_BLOCK {
-            return None;
-        }
-        let (number, width, block) = enter(&mut bits)?;
-        if number == MODULE_BLOCK {
-            let (name, hash) = records(&mut bits, width, block.end * 8)?;
-            return Some(Module { name, hash, block });
-        }
-        bits.at = block.end * 8;
-    }
-}
-
-/// Reads the rest of what begins a block: its number, the width of its abbreviations, its bytes.
-fn enter(bits: &mut Bits<'_>) -> Option<(u64, u32, Range<usize>)> {
-    let number = bits.variable(8)?;
-    let width = u32::try_from(bits.variable(4)?).ok().filter(|width| (2..=32).contains(width))?;
-    bits.align();
-    let words = usize::try_from(bits.fixed(32)?).ok()?;
-    let start = bits.at / 8;
-    let end = start.checked_add(words.checked_mul(4)?).filter(|end| *end <= bits.bytes.len())?;
-    Some((number, width, start..end))
-}
-
-/// Reads a module's records up to its hash, with which it ends at `end`; says where that and the
-/// module's name are.
-fn records(bits: &mut Bits<'_>, width: u32, end: usize) -> Option<(Vec<Place>, Place)> {
-    let mut abbreviations = Vec::new();
+    let (block, mut entries) = Entries::of_module(bitcode)?;
     let mut name = Vec::new();
-    loop {
-        let at = bits.at;
-        match bits.fixed(width)? {
-            END_BLOCK => return None,
-            ENTER_BLOCK => bits.at = enter(bits)?.2.end * 8,
-            DEFINE_ABBREVIATION => abbreviations.push(abbreviation(bits)?),
-            UNABBREVIATED => {
-                let code = bits.variable(6)?;
-                let fields = bits.variable(6)?;
-                for _ in 0..fields {
-                    bits.variable(6)?;
-                }
-                if code == HASH {
-                    let is_last = bits.fixed(width)? == END_BLOCK && bits.at.next_multiple_of(32) == end;
-                    return (is_last && !name.is_empty()).then_some((name, Place { at, width, is_char6: false }));
-                }
-            }
-            number => {
-                let fields: &Vec<Encoding> = abbreviations.get(usize::try_from(number).ok()?.checked_sub(4)?)?;
-                let (code, characters) = record(bits, fields)?;
-                if code == SOURCE_FILENAME {
-                    name = characters;
-                }
-            }
+    let hash = loop {
+        match entries.next()? {
+            Entry::End => return None,
+            Entry::Record { at, code: HASH, .. } => break Place { at, width: entries.width, is_char6: false },
+            Entry::Record { code: SOURCE_FILENAME, characters, .. } => name = characters,
+            Entry::Record { .. } | Entry::Block { .. } => {}
         }
-        if bits.at >= end {
-            return None;
-        }
-    }
-}
-
-fn abbreviation(bits: &mut Bits<'_>) -> Option<Vec<Encoding>> {
-    let number = bits.variable(5)?;
-    let mut fields = Vec::new();
-    for _ in 0..number {
-        let is_literal = bits.fixed(1)? == 1;
-        fields.push(if is_literal {
-            Encoding::Literal(bits.variable(8)?)
-        } else {
-            match bits.fixed(3)? {
-                1 => Encoding::Fixed(field_width(bits)?),
-                2 => Encoding::Variable(field_width(bits)?),
-                3 => Encoding::Array,
-                4 => Encoding::Char6,
-                // No module's own record has a blob.
-                _ => return None,
-            }
-        });
-    }
-    Some(fields)
-}
-
-fn field_width(bits: &mut Bits<'_>) -> Option<u32> {
-    u32::try_from(bits.variable(5)?).ok().filter(|width| (1..=32).contains(width))
-}
-
-/// Reads a record of the form `fields`: its number, and where the elements of its array are.
-fn record(bits: &mut Bits<'_>, fields: &[Encoding]) -> Option<(u64, Vec<Place>)> {
-    let mut code = None;
-    let mut elements = Vec::new();
-    let mut fields = fields.iter();
-    while let Some(field) = fields.next() {
-        let value = match *field {
-            Encoding::Literal(value) => value,
-            Encoding::Fixed(width) => bits.fixed(width)?,
-            Encoding::Variable(width) => bits.variable(width)?,
-            Encoding::Char6 => bits.fixed(6)?,
-            Encoding::Array => {
-                let (width, is_char6) = match fields.next()? {
-                    Encoding::Fixed(width) => (*width, false),
-                    Encoding::Char6 => (6, true),
-                    _ => return None,
-                };
-                for _ in 0..bits.variable(6)? {
-                    elements.push(Place { at: bits.at, width, is_char6 });
-                    bits.fixed(width)?;
-                }
-                continue;
-            }
-        };
-        code.get_or_insert(value);
-    }
-    Some((code?, elements))
+    };
+    let is_last = matches!(entries.next()?, Entry::End);
+    (is_last && !name.is_empty()).then_some(Module { name, hash, block })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::bitstream::{CHAR6, DEFINE_ABBREVIATION, MODULE_BLOCK, writer::Writer};
     use super::*;
-
-    #[derive(Default)]
-    struct Writer(Vec<bool>);
-
-    impl Writer {
-        fn fixed(&mut self, width: u32, value: u64) {
-            self.0.extend((0..width).map(|bit| value >> bit & 1 == 1));
-        }
-
-        fn variable(&mut self, width: u32, mut value: u64) {
-            let more = 1 << (width - 1);
-            while value >= more {
-                self.fixed(width, value & (more - 1) | more);
-                value >>= width - 1;
-            }
-            self.fixed(width, value);
-        }
-
-        fn align(&mut self) {
-            self.0.resize(self.0.len().next_multiple_of(32), false);
-        }
-
-        fn bytes(&mut self, bytes: &[u8]) {
-            bytes.iter().for_each(|byte| self.fixed(8, u64::from(*byte)));
-        }
-
-        fn record(&mut self, code: u64, fields: &[u64]) {
-            self.fixed(3, UNABBREVIATED);
-            [&[code, fields.len() as u64], fields].concat().iter().for_each(|value| self.variable(6, *value));
-        }
-
-        fn block(&mut self, outer: u32, number: u64, contents: impl FnOnce(&mut Self)) {
-            self.fixed(outer, ENTER_BLOCK);
-            self.variable(8, number);
-            self.variable(4, 3);
-            self.align();
-            let at = self.0.len();
-            self.fixed(32, 0);
-            contents(self);
-            self.fixed(3, END_BLOCK);
-            self.align();
-            let words = (self.0.len() - at) / 32 - 1;
-            (0..32).for_each(|bit| self.0[at + bit] = words >> bit & 1 == 1);
-        }
-    }
 
     /// A module as LLVM writes it, but for what is in it.
     fn bitcode(name: &str, hash: Option<[u64; 5]>, contents: u64) -> Vec<u8> {
@@ -296,7 +108,7 @@ mod tests {
             block.align();
             block.bytes(format!("__rust_alloc{name}{contents}").as_bytes());
         });
-        writer.0.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit))).collect()
+        writer.finish()
     }
 
     const SHORT: [u64; 5] = [1, 2, 3, 4, 5];

@@ -1,5 +1,7 @@
 //! LLVM bitcode: where an object has it, and which LLVM wrote it.
 
+use super::bitstream::{self, Bits, CHAR6, Entries, Entry};
+use crate::files::wasm;
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSection};
 use std::ops::Range;
@@ -19,6 +21,11 @@ pub fn is_bitcode(bytes: &[u8]) -> bool {
 pub fn range(bytes: &[u8]) -> Option<Range<usize>> {
     if is_bitcode(bytes) {
         return Some(0..bytes.len());
+    }
+    if bytes.starts_with(wasm::MAGIC) {
+        let section = wasm::custom_section(bytes, SECTION).ok()??;
+        let range = usize::try_from(section.start).ok()?..usize::try_from(section.end).ok()?;
+        return bytes.get(range.clone()).filter(|bytes| is_bitcode(bytes)).map(|_| range);
     }
     let object = object::File::parse(bytes).ok()?;
     let (offset, size) = object.section_by_name(SECTION)?.file_range()?;
@@ -94,54 +101,70 @@ pub fn major(bytes: &[u8]) -> Result<(u32, String)> {
     }
 }
 
-/// LLVM's 6-bit alphabet.
-pub(super) const CHAR6: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._";
+/// What the module in the bitcode `bytes` is compiled for, as LLVM spells it; none if it does not say
+/// so as LLVM's writer does (`ModuleBitcodeWriter::writeModuleInfo`, LLVM 22).
+pub fn triple(bytes: &[u8]) -> Option<String> {
+    const TRIPLE: u64 = 2;
+    let (_, mut entries) = Entries::of_module(bytes)?;
+    loop {
+        match entries.next()? {
+            Entry::End => return None,
+            Entry::Record { code: TRIPLE, values, .. } => {
+                return values.into_iter().map(|value| char::from_u32(u32::try_from(value).ok()?)).collect();
+            }
+            Entry::Record { .. } | Entry::Block { .. } => {}
+        }
+    }
+}
 
-/// A character of that alphabet.
+/// Whether the bitcode `bytes` is compiled for WebAssembly.
+pub fn is_web_assembly(bytes: &[u8]) -> bool {
+    triple(bytes).is_some_and(|triple| triple.starts_with("wasm"))
+}
+
+/// Whether the bitcode `bytes` brings custom sections for a WebAssembly module. They are listed as
+/// metadata of this name (`rustc_codegen_llvm::consts::codegen_static_item`, 1.95), whose characters
+/// have 8 bits each but begin at any bit.
+pub fn has_custom_sections(bytes: &[u8]) -> bool {
+    const NAME: &[u8] = b"wasm.custom_sections";
+    (0..8).any(|shift| {
+        // Of the first and the last byte a part only is the name's.
+        let shifted: Vec<u8> = NAME.windows(2).map(|pair| ((u16::from(pair[0]) | u16::from(pair[1]) << 8) >> shift) as u8).collect();
+        bytes.windows(shifted.len()).any(|window| window == shifted)
+    })
+}
+
+/// The bitcode `bytes` as a module that thin LTO does not import functions from: the summary, by
+/// which it does, becomes a block of a number that LLVM passes over.
+///
+/// # Errors
+/// If the bitcode cannot be understood.
+pub fn without_summary(mut bytes: Vec<u8>) -> Result<Vec<u8>> {
+    const SUMMARY_BLOCK: u64 = 20;
+    const NO_BLOCK: u64 = 120;
+    let (_, mut entries) = Entries::of_module(&bytes).context("it does not begin as a module does")?;
+    let mut summaries = Vec::new();
+    loop {
+        match entries.next().context("a record in it is not written as LLVM does")? {
+            Entry::End => break,
+            Entry::Block { number: SUMMARY_BLOCK, number_at } => summaries.push(number_at),
+            Entry::Block { .. } | Entry::Record { .. } => {}
+        }
+    }
+    // The first 7 of the 8 bits, of which the last says that no others follow.
+    summaries.into_iter().for_each(|at| bitstream::set_bits(&mut bytes, at, 7, NO_BLOCK));
+    Ok(bytes)
+}
+
+/// A character of LLVM's 6-bit alphabet.
 fn char6(value: u64) -> Option<char> {
     CHAR6.get(usize::try_from(value).ok()?).map(|byte| char::from(*byte))
-}
-
-/// A stream of bits, the lowest of each byte first.
-pub(super) struct Bits<'b> {
-    pub(super) bytes: &'b [u8],
-    /// How many were read.
-    pub(super) at: usize,
-}
-
-impl Bits<'_> {
-    pub(super) fn fixed(&mut self, width: u32) -> Option<u64> {
-        let mut value = 0;
-        for bit in 0..width {
-            let byte = self.bytes.get(self.at / 8)?;
-            value |= u64::from(byte >> (self.at % 8) & 1) << bit;
-            self.at += 1;
-        }
-        Some(value)
-    }
-
-    /// A number in chunks of `width` bits, of which the highest says whether another follows.
-    pub(super) fn variable(&mut self, width: u32) -> Option<u64> {
-        let (mut value, mut shift) = (0, 0);
-        loop {
-            let chunk = self.fixed(width)?;
-            let more = 1 << (width - 1);
-            value |= (chunk & (more - 1)).checked_shl(shift)?;
-            if chunk & more == 0 {
-                return Some(value);
-            }
-            shift += width - 1;
-        }
-    }
-
-    pub(super) fn align(&mut self) {
-        self.at = self.at.next_multiple_of(32);
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lto::bitstream::{MODULE_BLOCK, writer::Writer};
     use object::write::Object;
     use object::{Architecture, BinaryFormat, Endianness, SectionKind};
 
@@ -163,6 +186,66 @@ mod tests {
         for without in [object(None), object(Some(b"")), b"text".to_vec(), Vec::new()] {
             assert_eq!(range(&without), None);
         }
+    }
+
+    /// A module with a record for the triple, unless it is not to be understood.
+    fn module(triple: &str, is_understood: bool) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.bytes(MAGIC);
+        writer.block(2, MODULE_BLOCK, |block| {
+            block.record(2, &triple.bytes().map(u64::from).collect::<Vec<_>>());
+            if !is_understood {
+                // By an abbreviation that was never defined.
+                block.fixed(3, 7);
+            }
+            block.block(3, 20, |block| block.record(1, &[20]));
+            block.block(3, 21, |block| block.record(1, &[20]));
+        });
+        writer.finish()
+    }
+
+    #[test]
+    fn for_which_target() {
+        assert_eq!(triple(&module("wasm32-wasip1", true)).as_deref(), Some("wasm32-wasip1"));
+        assert!(is_web_assembly(&module("wasm32", true)) && !is_web_assembly(&module("x86_64-unknown-linux-gnu", true)));
+        for none in [&b"text"[..], MAGIC, b""] {
+            assert_eq!(triple(none), None);
+        }
+    }
+
+    #[test]
+    fn modules_without_summary() {
+        let whole = module("wasm32", true);
+        let without = without_summary(whole.clone()).unwrap();
+        let numbers = |bytes: &[u8]| {
+            let (_, mut entries) = Entries::of_module(bytes).unwrap();
+            let mut numbers = Vec::new();
+            while let Some(entry) = entries.next() {
+                match entry {
+                    Entry::End => return numbers,
+                    Entry::Block { number, .. } => numbers.push(number),
+                    Entry::Record { .. } => {}
+                }
+            }
+            panic!("it does not end");
+        };
+        assert_eq!((numbers(&whole), numbers(&without)), (vec![20, 21], vec![120, 21]));
+        assert_eq!(without_summary(without.clone()).unwrap(), without);
+        for (bytes, message) in [(module("wasm32", false), "not written as LLVM does"), (b"BC".to_vec(), "does not begin as")] {
+            assert!(without_summary(bytes).unwrap_err().to_string().contains(message), "{message}");
+        }
+    }
+
+    #[test]
+    fn custom_sections_by_name() {
+        for shift in 0..16 {
+            let mut writer = Writer::default();
+            writer.fixed(shift, 0x5555);
+            writer.bytes(b"wasm.custom_sections");
+            writer.fixed(16, 0x5555);
+            assert!(has_custom_sections(&writer.finish()), "{shift}");
+        }
+        assert!(!has_custom_sections(b"wasm.custom_parts here") && !has_custom_sections(b""));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 use super::request::Bitcode;
 use super::{Remainder, bitcode, members};
 use crate::files::archive::{Archive, Builder};
-use crate::files::rlib;
+use crate::files::{rlib, wasm};
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSymbol};
 use std::collections::{BTreeSet, HashMap};
@@ -27,6 +27,8 @@ pub struct Inputs {
     pub needed: BTreeSet<String>,
     /// Which of the modules are allocator shims.
     pub allocator_shims: BTreeSet<String>,
+    /// Whether code is generated for WebAssembly.
+    pub is_web_assembly: bool,
     /// See [`super::Optimised::remainders`].
     pub remainders: HashMap<PathBuf, Remainder>,
     /// The crate's own modules. Those of a staticlib have names of their own, and may be the same.
@@ -52,7 +54,7 @@ impl Inputs {
                 }
                 self.remainders.insert(path.to_owned(), Remainder::Nothing);
             }
-            None => self.add_native(&bytes),
+            None => self.add_native(&bytes).with_context(|| format!("cannot use the module `{}`", path.display()))?,
         }
         Ok(())
     }
@@ -80,7 +82,7 @@ impl Inputs {
                     self.add_module(&format!("{name}({})", member.name), path, &contents[range], offset, !whole)?;
                 }
                 None => {
-                    self.add_native(contents);
+                    self.add_native(contents).with_context(|| format!("cannot use `{}` of `{}`", member.name, path.display()))?;
                     native.insert(member.offset);
                 }
             }
@@ -98,7 +100,7 @@ impl Inputs {
     pub fn add_native_archive(&mut self, path: &Path) -> Result<()> {
         let archive = members(path)?;
         for member in &archive.members {
-            self.add_native(archive.contents(member));
+            self.add_native(archive.contents(member)).with_context(|| format!("cannot use `{}` of `{}`", member.name, path.display()))?;
         }
         Ok(())
     }
@@ -122,8 +124,12 @@ impl Inputs {
         Ok(())
     }
 
-    fn add_native(&mut self, object: &[u8]) {
-        let Ok(object) = object::File::parse(object) else { return };
+    fn add_native(&mut self, object: &[u8]) -> Result<()> {
+        if object.starts_with(wasm::MAGIC) {
+            self.needed.extend(wasm::undefined_symbols(object)?.into_iter().map(str::to_owned));
+            return Ok(());
+        }
+        let Ok(object) = object::File::parse(object) else { return Ok(()) };
         for symbol in object.symbols().filter(|symbol| symbol.is_undefined()) {
             if let Ok(name) = symbol.name()
                 && !name.is_empty()
@@ -131,10 +137,14 @@ impl Inputs {
                 self.needed.insert(name.to_owned());
             }
         }
+        Ok(())
     }
 
     fn add_module(&mut self, name: &str, file: &Path, bytes: &[u8], offset: usize, on_demand: bool) -> Result<()> {
         self.producers.push(bitcode::major(bytes).with_context(|| format!("cannot use the bitcode of `{name}`"))?);
+        self.is_web_assembly |= bitcode::is_web_assembly(bytes);
+        // rustc has what is in custom sections of every crate, needed or not (`-Clto`, 1.95).
+        let on_demand = on_demand && !(self.is_web_assembly && bitcode::has_custom_sections(bytes));
         self.modules.push(Bitcode { name: name.to_owned(), file: file.to_owned(), offset, length: bytes.len(), on_demand });
         Ok(())
     }

@@ -36,6 +36,11 @@ pub fn of_version_script(script: &str) -> BTreeSet<String> {
 pub fn of_arguments<'a>(args: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
     let mut kept = BTreeSet::new();
     let mut value_of: Option<&str> = None;
+    let is_named = |name: &str| {
+        let names =
+            ["u", "undefined", "require-defined", "e", "entry", "init", "fini", "export-dynamic-symbol", "export", "export-if-defined"];
+        names.contains(&name)
+    };
     for arg in args.flat_map(linker_args) {
         if value_of.take().is_some() {
             kept.insert(arg.to_owned());
@@ -43,14 +48,10 @@ pub fn of_arguments<'a>(args: impl Iterator<Item = &'a str>) -> BTreeSet<String>
         }
         let (name, value) = arg.split_once('=').map_or((arg, None), |(name, value)| (name, Some(value)));
         match (name.trim_start_matches('-'), value) {
-            ("u" | "undefined" | "require-defined" | "e" | "entry" | "init" | "fini" | "export-dynamic-symbol", Some(value)) => {
+            (name, Some(value)) if is_named(name) => {
                 kept.insert(value.to_owned());
             }
-            ("u" | "undefined" | "require-defined" | "e" | "entry" | "init" | "fini" | "export-dynamic-symbol", None)
-                if arg.starts_with('-') =>
-            {
-                value_of = Some(arg);
-            }
+            (name, None) if is_named(name) && arg.starts_with('-') => value_of = Some(arg),
             ("wrap", Some(value)) => kept.extend([value.to_owned(), format!("__wrap_{value}"), format!("__real_{value}")]),
             ("defsym", Some(value)) => kept.extend(value.split(|c: char| !(c.is_alphanumeric() || "_.$".contains(c))).map(str::to_owned)),
             _ => {}
@@ -83,5 +84,7 @@ mod tests {
         let args = ["-pie", "-Wl,-u,one", "-Wl,--undefined=two", "-e", "three", "-Wl,--wrap=four", "-Wl,--defsym=five=six+1", "-lu", "x.o"];
         let kept = of_arguments(args.into_iter());
         assert_eq!(kept, set(&["1", "one", "two", "three", "four", "__wrap_four", "__real_four", "five", "six"]));
+        let of_web_assembly = ["--export", "__main_void", "--export=__heap_base", "--export-if-defined=malloc", "--no-entry"];
+        assert_eq!(of_arguments(of_web_assembly.into_iter()), set(&["__main_void", "__heap_base", "malloc"]));
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod allocator_shim;
 pub mod bitcode;
+mod bitstream;
 pub(crate) mod cache;
 pub(crate) mod fat;
 pub(crate) mod group;
@@ -69,6 +70,7 @@ pub(crate) fn members(path: &Path) -> anyhow::Result<Arc<Archive>> {
 
 /// Whether `item` tells a linker how to do LTO, which it is not asked to do here.
 pub fn is_for_linkers_own(item: &Item) -> bool {
-    let is_option = |arg: &str| arg.starts_with("-plugin-opt=") || arg.starts_with("--plugin-opt=");
+    // The last is of WebAssembly's linker.
+    let is_option = |arg: &str| ["-plugin-opt=", "--plugin-opt=", "--lto-O"].iter().any(|option| arg.starts_with(option));
     matches!(item, Item::TargetFlag { arg } if linker_args(arg).next().is_some_and(is_option))
 }

@@ -4,6 +4,8 @@
 //! `rust-lld` is only asked for the objects. LLVM's C interface has no thin LTO, and `rust-lld` is
 //! of the same LLVM as the bitcode.
 
+mod web_assembly;
+
 use super::allocator_shim;
 use super::cache::{Cache, Key};
 use super::request::{Bitcode, Options};
@@ -51,8 +53,10 @@ pub struct Run<'a> {
     pub position_independent: bool,
     /// The lld that does it, of the LLVM that wrote the bitcode.
     pub linker: &'a Path,
-    /// Where what was made of each module is kept for later links.
+    /// Where what was made of each module is kept for later links. It is not used for WebAssembly.
     pub cache: Option<&'a Cache<'a>>,
+    /// For WebAssembly, what the linker is told of the kind of file.
+    pub web_assembly: Option<Vec<String>>,
 }
 
 impl Run<'_> {
@@ -67,8 +71,9 @@ impl Run<'_> {
         let files = self.files(dir)?;
         let options = self.options()?;
         self.write_arguments(&options, &files, dir)?;
+        let flavor = if self.web_assembly.is_some() { "wasm" } else { "gnu" };
         let run = |more: &[String]| -> Result<()> {
-            let output = Command::new(&linker).current_dir(dir).args(["-flavor", "gnu", &format!("@{ARGUMENTS}")]).args(more).output();
+            let output = Command::new(&linker).current_dir(dir).args(["-flavor", flavor, &format!("@{ARGUMENTS}")]).args(more).output();
             let output = output.with_context(|| command::cannot_start("the linker for thin LTO", &linker.to_string_lossy()))?;
             if output.status.success() {
                 return Ok(());
@@ -77,6 +82,10 @@ impl Run<'_> {
             eprintln!("error: thin LTO failed ({}); the message of `{}` is above", output.status, self.linker.display());
             Err(ChildFailed::from_status(output.status).into())
         };
+        if self.web_assembly.is_some() {
+            run(&[])?;
+            return web_assembly::objects(dir);
+        }
         let prelink = "--save-temps=prelink".to_owned();
         // Told to compile single modules, it links nothing.
         let only = |file: &str| format!("--thinlto-single-module={file}");
@@ -134,6 +143,7 @@ impl Run<'_> {
             let path = modules.join(format!("{name}.bc"));
             let bitcode = module.read()?;
             let bitcode = if self.allocator_shims.contains(&module.name) { allocator_shim::anonymous(bitcode) } else { bitcode };
+            let bitcode = if self.web_assembly.is_some() { web_assembly::prepared(bitcode, &module.name)? } else { bitcode };
             fs::write(&path, bitcode).with_context(|| scratch::cannot_write(&path))?;
             files.push(format!("{MODULES}/{name}.bc"));
         }
@@ -151,7 +161,8 @@ impl Run<'_> {
             level @ ("0" | "1" | "3") => level,
             _ => "2",
         };
-        let mut args = vec![kind.to_owned(), format!("--lto-O{level}")];
+        let mut args = self.web_assembly.clone().unwrap_or_else(|| vec![kind.to_owned()]);
+        args.push(format!("--lto-O{level}"));
         let mut counted: Vec<Vec<u8>> = args.iter().map(|arg| arg.clone().into_bytes()).collect();
         for arg in &self.options.llvm_args {
             counted.push(arg.clone().into_bytes());
@@ -175,7 +186,9 @@ impl Run<'_> {
         let mut add = |arg: &str| writeln!(args, "{}", quoted(arg)).expect("a string takes it");
         ["-o", LINKED, "--thinlto-jobs=all"].into_iter().for_each(&mut add);
         options.args.iter().for_each(|arg| add(arg));
-        if self.shared {
+        if self.web_assembly.is_some() {
+            web_assembly::ARGUMENTS.into_iter().for_each(&mut add);
+        } else if self.shared {
             let script = dir.join(KEPT);
             let names: String = self.keep.iter().map(|name| format!("    \"{name}\";\n")).collect();
             let globals = if names.is_empty() { String::new() } else { format!("  global:\n{names}") };

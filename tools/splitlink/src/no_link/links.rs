@@ -11,7 +11,8 @@ use crate::compile::dependencies::Dependencies;
 use crate::files::archive::file_name;
 use crate::files::crates;
 use crate::files::rlib;
-use crate::files::scratch::Scratch;
+use crate::files::scratch::{self, Scratch};
+use crate::lto::kept;
 use crate::plan::crate_type::CrateType;
 use crate::plan::linker_flavor::LinkerFlavor;
 use crate::plan::{Crate, Item, Link};
@@ -20,6 +21,7 @@ use crate::rustc::target_format::{self, Format};
 use crate::rustc::version;
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The linker that rustc calls for `target` when it is not told one, by its `call` of what stands in
@@ -143,6 +145,21 @@ impl Making<'_> {
         Ok((line, file_name(&output_of(call)?)))
     }
 
+    /// The version script that exports what a cdylib does; none if rustc has not said what that is.
+    fn exported_of_cdylib(&self) -> Result<Option<PathBuf>> {
+        let Some(call) = self.call(CrateType::Cdylib) else { return Ok(None) };
+        if target_format::of_command(&self.rustc.args) == Some(Format::WebAssembly) {
+            // WebAssembly's linker is given arguments in its place.
+            let names = kept::of_arguments(call.args.iter().map(String::as_str));
+            let names: String = names.iter().map(|name| format!("    {name};\n")).collect();
+            let file = self.scratch.path().join("exported");
+            fs::write(&file, format!("{{\n  global:\n{names}\n  local:\n    *;\n}};\n")).with_context(|| scratch::cannot_write(&file))?;
+            return Ok(Some(file));
+        }
+        let list = call.saved.iter().find(|(path, _)| path.ends_with("/list"));
+        Ok(list.map(|(_, list)| list.clone()))
+    }
+
     /// The line of a staticlib, and the file's name.
     fn line_of_archive(&self) -> Result<(Line, String)> {
         let Self { asked, rustc, .. } = self;
@@ -150,10 +167,10 @@ impl Making<'_> {
         let archive = made_archive(&rustc.out, asked_for)?;
         let mut line = staticlib::line(&archive, rustc, self.scratch, self.cwd)?;
         if rustc.lto {
-            let list = self.call(CrateType::Cdylib).and_then(|call| call.saved.iter().find(|(path, _)| path.ends_with("/list")));
-            let (_, list) = list
+            let list = self.exported_of_cdylib()?;
+            let list = list
                 .context("rustc listed no symbols for a cdylib, which LTO of a staticlib goes by\n  help: does the target know cdylibs?")?;
-            let file = line.add("staticlib/list".into(), list.clone());
+            let file = line.add("staticlib/list".into(), list);
             line.items.push(Item::ExportedSymbols { file });
         }
         let name = asked.file_name.clone().filter(|_| asked.crate_types.len() == 1);

@@ -30,7 +30,7 @@ use crate::rustc::args::RustcArgs;
 use crate::rustc::command::{self, Given};
 use crate::rustc::diagnostics::{self, Place};
 use crate::rustc::processors;
-use crate::rustc::target_format;
+use crate::rustc::target_format::{self, Format};
 use crate::worker::attached::Worker;
 use anyhow::{Context, Result, bail};
 use asked::Asked;
@@ -95,10 +95,10 @@ pub fn run(
         );
     }
     if dependencies.lto
-        && let Some(format) = target_format::of_command(&args)
+        && let Some(format) = target_format::of_command(&args).filter(|format| *format != Format::WebAssembly)
     {
         bail!(
-            "the crate `{}` is compiled for LTO, and its objects are {format}: splitlink does LTO of ELF objects alone\n  \
+            "the crate `{}` is compiled for LTO, and its objects are {format}: splitlink does LTO of ELF and WebAssembly objects alone\n  \
              help: leave out `--lto`, here and where its dependencies are compiled",
             asked.crate_name
         );

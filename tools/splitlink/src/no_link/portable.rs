@@ -72,7 +72,8 @@ impl Folders {
                 continue;
             }
             let tools = arg.strip_prefix("-B").filter(|dir| dir.ends_with("/bin/gcc-ld"));
-            let dir = tools.or(searched.filter(|dir| dir.ends_with("/lib")));
+            // The second is the only one for WebAssembly.
+            let dir = tools.or(searched.filter(|dir| dir.ends_with("/lib") || dir.ends_with("/lib/self-contained")));
             if let Some((sysroot, _)) = dir.and_then(|dir| dir.rsplit_once(RUSTLIB)) {
                 add(sysroot);
                 is_named = true;
@@ -324,6 +325,7 @@ mod tests {
         {
             assert_eq!(found.sysroot_rlib(other), None, "{other}");
         }
+        assert_eq!(folders("/w", &["-L", "/r/lib/rustlib/t/lib/self-contained"]).sysroots, ["/r"]);
         let explicit = Folders::new(Path::new("/w"), Some("tools/rust/"), &[], &Invocation::default(), &(0..0));
         assert_eq!(explicit.sysroots, ["tools/rust", "/w/tools/rust"]);
         let own = ["-L", "/u/lib/rustlib/t/lib"].map(str::to_owned).into();
