@@ -2,14 +2,16 @@
 //!
 //! `object` 0.39 reads them, but gives a section's end for its size, and no symbols of an object.
 
-use anyhow::{Context, Result};
+use anyhow::{Error, Result, anyhow};
 use std::ops::Range;
-use wasmparser::{KnownCustom, Linking, Parser, Payload, SymbolFlags, SymbolInfo};
+use wasmparser::{BinaryReaderError, KnownCustom, Linking, Parser, Payload, SymbolFlags, SymbolInfo};
 
 /// How a WebAssembly module begins.
 pub(crate) const MAGIC: &[u8; 4] = b"\0asm";
 
-const BROKEN: &str = "it is no whole WebAssembly object";
+fn broken(error: BinaryReaderError) -> Error {
+    anyhow!("it is no whole WebAssembly module: {error}\n  help: was the file truncated? make it anew")
+}
 
 /// Where in `object` the contents of its custom section `name` are; none if it has no such section.
 ///
@@ -17,7 +19,7 @@ const BROKEN: &str = "it is no whole WebAssembly object";
 /// If it is no whole module.
 pub(crate) fn custom_section(object: &[u8], name: &str) -> Result<Option<Range<u64>>> {
     for payload in Parser::new(0).parse_all(object) {
-        if let Payload::CustomSection(section) = payload.context("it is no whole WebAssembly module")?
+        if let Payload::CustomSection(section) = payload.map_err(broken)?
             && section.name() == name
         {
             let start = section.data_offset();
@@ -43,7 +45,7 @@ pub(crate) fn is_object(bytes: &[u8]) -> Result<bool> {
 pub(crate) fn has_contents(bytes: &[u8]) -> Result<bool> {
     const OF_LINKERS: [&str; 4] = ["linking", "producers", "target_features", "name"];
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.context(BROKEN)? {
+        match payload.map_err(broken)? {
             Payload::CodeSectionStart { .. } | Payload::DataSection(_) => return Ok(true),
             Payload::CustomSection(section) if !OF_LINKERS.contains(&section.name()) => return Ok(true),
             _ => {}
@@ -71,9 +73,9 @@ pub(crate) fn undefined_symbols(object: &[u8]) -> Result<Vec<&str>> {
     let undefined = symbols(object)?.into_iter().filter(|(_, flags)| flags.contains(SymbolFlags::UNDEFINED));
     let mut names: Vec<_> = undefined.map(|(name, _)| name).collect();
     for payload in Parser::new(0).parse_all(object) {
-        let Payload::ImportSection(imports) = payload.context(BROKEN)? else { continue };
+        let Payload::ImportSection(imports) = payload.map_err(broken)? else { continue };
         for import in imports.into_imports() {
-            names.push(import.context(BROKEN)?.name);
+            names.push(import.map_err(broken)?.name);
         }
     }
     Ok(names)
@@ -83,12 +85,12 @@ pub(crate) fn undefined_symbols(object: &[u8]) -> Result<Vec<&str>> {
 fn symbols(object: &[u8]) -> Result<Vec<(&str, SymbolFlags)>> {
     let mut names = Vec::new();
     for payload in Parser::new(0).parse_all(object) {
-        let Payload::CustomSection(section) = payload.context(BROKEN)? else { continue };
+        let Payload::CustomSection(section) = payload.map_err(broken)? else { continue };
         let KnownCustom::Linking(linking) = section.as_known() else { continue };
         for part in linking.subsections() {
-            let Linking::SymbolTable(symbols) = part.context(BROKEN)? else { continue };
+            let Linking::SymbolTable(symbols) = part.map_err(broken)? else { continue };
             for symbol in symbols {
-                let (flags, name) = match symbol.context(BROKEN)? {
+                let (flags, name) = match symbol.map_err(broken)? {
                     SymbolInfo::Data { flags, name, .. } => (flags, Some(name)),
                     SymbolInfo::Func { flags, name, .. }
                     | SymbolInfo::Global { flags, name, .. }
