@@ -258,7 +258,7 @@ fn what_is_not_done() -> Result<(), Failure> {
     let no_link = |options: &str, args: &str| run(&mut build.phase(&format!("no-link --plan plan.json --modules modules {options}"), args));
     for (options, args, why) in [
         ("--dylib-of split/libdep.rmeta", "dep.rs --crate-type=rlib", ["the library `dep`", "of ELF objects alone"]),
-        ("--metadata-dir split --lto", "app.rs --extern=dep=split/libdep.rlib", ["LTO of ELF objects alone", "leave out `--lto`"]),
+        ("--metadata-dir split --lto", "app.rs --extern=dep=split/libdep.rlib", ["its objects are COFF", "leave out `--lto`"]),
     ] {
         refused(&no_link(options, args)?, &why)?;
         assert!(!build.dir.join("plan.json").exists() && !build.dir.join("modules").exists(), "something was left");
