@@ -1,6 +1,7 @@
 //! Link-time optimisation in link-only.
 
 use anyhow::{Context, Result, ensure};
+use object::{Object, ObjectSection, ObjectSymbol};
 use serde_json::{Value, json};
 use splitlink_tests::rustc_fixture::disassembly::{calls_of, defined};
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
@@ -308,6 +309,43 @@ fn the_allocator_shim_is_inlined() -> Outcome {
     let (defined, called) = (defined(&library)?, calls_of(&library, "allocates")?);
     assert!(defined.iter().any(is_shim) && !called.iter().any(|name| name.contains("malloc")), "{called:?}");
     Ok(())
+}
+
+/// Code is generated at the level that rustc generates it at, whatever an lld does by itself: the
+/// same instructions, of a function with nothing to optimise.
+#[test]
+fn the_level_of_code_generation_is_rustcs() -> Outcome {
+    let project = Project::new("lto_code_level")?;
+    let source = "#![no_std]\n#[unsafe(no_mangle)]\npub extern \"C\" fn mixed(x: u64, y: u64) -> u64 { if x > y { x ^ y } else { x & y } }\n\
+                  #[panic_handler]\nfn panic(_: &core::panic::PanicInfo) -> ! { loop {} }\n";
+    project.write("level.rs", source)?;
+    fs::create_dir_all(project.dir.join("out"))?;
+    let mut lengths = BTreeSet::new();
+    for mode in MODES {
+        for level in ["0", "1", "2", "3", "s", "z"] {
+            let args = words(&format!(
+                "--crate-name=level level.rs --crate-type=cdylib --edition=2024 --emit=link -Cpanic=abort -Copt-level={level}"
+            ));
+            good(&project.compile("no-link --lto --plan out/plan.json --modules out/modules", &args)?)?;
+            good(&project.link_only_with(&format!("--lto {mode} --output out/split.so"))?)?;
+            good(&project.rustc(&[args, words(&format!("-Clto={mode} -o out/reference.so"))].concat())?)?;
+            let [reference, split] = ["reference", "split"].map(|name| code_of(&project.dir.join(format!("out/{name}.so")), "mixed"));
+            let (reference, split) = (reference?, split?);
+            assert_eq!(split, reference, "{mode} at level {level}");
+            lengths.insert(reference.len());
+        }
+    }
+    assert!(lengths.len() > 1, "every level gives the same code, so nothing is compared");
+    Ok(())
+}
+
+/// The instructions of a function that a library exports.
+fn code_of(library: &Path, function: &str) -> Result<Vec<u8>> {
+    let bytes = fs::read(library)?;
+    let file = object::File::parse(&*bytes)?;
+    let symbol = file.dynamic_symbols().find(|symbol| symbol.name() == Ok(function)).with_context(|| format!("no `{function}`"))?;
+    let section = file.section_by_index(symbol.section_index().context("it is in no section")?)?;
+    Ok(section.data_range(symbol.address(), symbol.size())?.context("its code is in no file")?.to_vec())
 }
 
 /// What links nothing of the standard library says nothing of the toolchain's folder for it.

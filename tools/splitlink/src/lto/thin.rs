@@ -162,7 +162,9 @@ impl Run<'_> {
             _ => "2",
         };
         let mut args = self.web_assembly.clone().unwrap_or_else(|| vec![kind.to_owned()]);
-        args.push(format!("--lto-O{level}"));
+        // Left alone, rust-lld generates code at level 2 at least; rustc 1.95 (`to_llvm_opt_settings`)
+        // does so at the level of the passes.
+        args.extend([format!("--lto-O{level}"), format!("--lto-CGO{level}")]);
         let mut counted: Vec<Vec<u8>> = args.iter().map(|arg| arg.clone().into_bytes()).collect();
         for arg in &self.options.llvm_args {
             counted.push(arg.clone().into_bytes());
