@@ -7,4 +7,5 @@ mod linker;
 mod real_programs;
 mod remote_execution;
 mod rules;
+mod shared_rustc;
 mod toolchains;

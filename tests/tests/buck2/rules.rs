@@ -2,7 +2,7 @@
 //! what there is to look at.
 
 use splitlink_tests::buck2::Project;
-use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, splitlink, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, splitlink};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -59,50 +59,6 @@ fn without_pipelining() -> Result<(), Failure> {
     assert!(compiled("rustc metadata") == 0 && compiled("rustc rlib") > 3, "{ran:?}");
     assert!(compiled("splitlink_no_link") > 5 && compiled("splitlink_link_only") > 5, "{ran:?}");
     assert_eq!(String::from_utf8_lossy(&fs::read(project.build_with(&off, &plan)?)?), String::from_utf8_lossy(&pipelined));
-    Ok(())
-}
-
-/// Then each library is compiled by one rustc, for both actions, and everything is the same.
-#[test]
-fn one_rustc_for_both_actions() -> Result<(), Failure> {
-    let Some(project) = Project::new("shared")? else { return Ok(()) };
-    // A rustc that writes down what code of libraries it may generate; `metadata-fast`, for
-    // diagnostics, is neither of the two actions.
-    let (calls, rustc) = (project.root.join("calls"), &Toolchain::stable().rustc);
-    let script = format!(
-        "#!/bin/sh\nfor word; do case $word in --emit=link=*.rlib) echo \"$*\" >>'{}' ;; esac; done\nexec '{}' \"$@\"\n",
-        calls.display(),
-        rustc.display()
-    );
-    fs::create_dir(project.root.join("bin"))?;
-    fs::write(project.root.join("bin/rustc"), script)?;
-    fs::set_permissions(project.root.join("bin/rustc"), fs::Permissions::from_mode(0o755))?;
-    let path = std::env::join_paths(
-        [project.root.join("bin")].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
-    );
-    let path = path.map_err(anyhow::Error::from)?;
-    let built = |pipelining: &str| -> Result<_, Failure> {
-        let setting = format!("splitlink.pipelining={pipelining}");
-        // The first of these starts the daemon, whose PATH counts.
-        succeed(
-            project
-                .command(&["build", "-c", &setting, "splitlink//examples/hello/...", "splitlink//examples/proc_macro/..."])
-                .env("PATH", &path),
-        )?;
-        let ran = project.ran()?;
-        let libraries = |action: &str| ran.iter().filter(|ran| ran.action.starts_with(action)).count();
-        let runs = fs::read_to_string(&calls)?.lines().count();
-        fs::remove_file(&calls)?;
-        let outputs = [HELLO, &format!("{HELLO}[plan]"), "splitlink//examples/hello:greeting"];
-        let bytes: Vec<_> =
-            outputs.iter().map(|target| Ok(fs::read(project.build_with(&["-c", &setting], target)?)?)).collect::<Result<_, Failure>>()?;
-        Ok((libraries("rustc metadata ["), libraries("rustc rlib ["), runs, bytes))
-    };
-    let (metadata, code, runs, twice) = built("on")?;
-    assert!(metadata > 1 && code > 1 && runs == metadata + code, "{metadata} for metadata, {code} for code: {runs} runs of rustc");
-    let (metadata, code, runs, shared) = built("shared")?;
-    assert!(metadata > 1 && runs == metadata.max(code), "{metadata} for metadata, {code} for code: {runs} runs of rustc");
-    assert!(twice == shared, "the program, its plan or the library is another");
     Ok(())
 }
 

@@ -3,10 +3,13 @@
 
 use anyhow::{Result, ensure};
 use splitlink_tests::rustc_fixture::project::{Project, good, words};
-use splitlink_tests::rustc_fixture::tools::{names_in, run};
+use splitlink_tests::rustc_fixture::tools::{names_in, run, skip};
+use splitlink_tests::rustc_fixture::worker::LESS_THAN_IDLE;
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 type Outcome = Result<()>;
 
@@ -155,7 +158,43 @@ fn kill(id: u32) -> Outcome {
     good(&run(Command::new("kill").args(["-KILL", &id.to_string()]))?)
 }
 
+/// A process that has a build's file open until it ends, as a build system's client has its log.
+struct Client(Child);
+
+impl Client {
+    fn of(build: &Build, name: &str) -> Result<Self> {
+        Self::of_user(build, name, None)
+    }
+
+    fn of_user(build: &Build, name: &str, user: Option<u32>) -> Result<Self> {
+        let log = std::fs::File::create(build.project.dir.join(log(name)))?;
+        let mut command = Command::new("cat");
+        command.stdin(Stdio::piped()).stdout(log);
+        if let Some(user) = user {
+            command.uid(user);
+        }
+        Ok(Self(command.spawn()?))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn log(name: &str) -> String {
+    format!("log-{name}.txt")
+}
+
+/// The name of a build that no other test has, in whatever process.
+fn unique(name: &str) -> &'static str {
+    format!("{name}-{}", std::process::id()).leak()
+}
+
 const SHARED: &str = "--share-within BUILD";
+const SHARED_WHILE_OPEN: &str = "--share-within BUILD --share-while-open log-{}.";
 
 #[test]
 fn the_same_from_one_rustc_in_any_order() -> Outcome {
@@ -294,5 +333,116 @@ fn limits() -> Outcome {
     build.stands_still()?;
     build.all_has_ended()?;
     ensure!(!names_in(&build.project.dir.join("out")).iter().any(|name| name.contains("splitlink")), "files were left in `out`");
+    Ok(())
+}
+
+#[test]
+fn everything_ends_with_the_build() -> Outcome {
+    let mut build = Build::new("end_of_one", SHARED_WHILE_OPEN)?;
+    build.name = unique("one");
+    let leaves_nothing = |what: &str| -> Outcome {
+        let began = Instant::now();
+        build.all_has_ended()?;
+        ensure!(began.elapsed() < LESS_THAN_IDLE, "{what}: it took {:?}", began.elapsed());
+        let left: Vec<_> = names_in(&build.project.dir.join("out")).into_iter().filter(|name| name.contains("splitlink")).collect();
+        ensure!(left.is_empty(), "{what}: files were left: {left:?}");
+        Ok(())
+    };
+    let client = Client::of(&build, build.name)?;
+    good(&build.run("dep", Metadata)?)?;
+    build.stands_still()?;
+    // It stays as long as the build.
+    std::thread::sleep(Duration::from_secs(2));
+    ensure!(build.project.suspended().len() == 1, "{:?}", build.project.processes(0));
+    let runs = build.rustc_runs(|| good(&build.run("dep", Code)?))?;
+    ensure!(runs == 0, "the code by {runs} more runs of rustc");
+    drop(client);
+    leaves_nothing("all is done")?;
+
+    let client = Client::of(&build, build.name)?;
+    good(&build.run("dep", Metadata)?)?;
+    build.stands_still()?;
+    drop(client);
+    leaves_nothing("a rustc stands still")?;
+
+    // The build is cancelled: its client ends, and the build system kills what runs for it.
+    build.project.write("before_rustc", "touch reached; while [ ! -e go_on ]; do sleep 0.05; done")?;
+    let client = Client::of(&build, build.name)?;
+    let mut calls = [build.start("dep", Metadata)?, build.start("dep", Code)?];
+    build.project.wait_until("rustc has started", || build.project.has("reached"))?;
+    drop(client);
+    for call in &mut calls {
+        call.kill()?;
+        call.wait()?;
+    }
+    leaves_nothing("cancelled")
+}
+
+/// Calls of the next build may come at any moment while the server ends.
+#[test]
+fn a_build_that_begins_when_another_ends() -> Outcome {
+    let mut build = Build::new("end_and_begin", SHARED_WHILE_OPEN)?;
+    let mut first = None;
+    for round in 0..24 {
+        build.name = unique(&format!("round-{round}"));
+        let client = Client::of(&build, build.name)?;
+        let runs = build.rustc_runs(|| {
+            good(&build.run("dep", Metadata)?)?;
+            good(&build.run("dep", Code)?)
+        })?;
+        ensure!(runs == 1, "round {round}: {runs} runs of rustc");
+        let code = build.project.read("out/code/libdep-1.rlib")?;
+        ensure!(*first.get_or_insert_with(|| code.clone()) == code, "round {round}: other code");
+        drop(client);
+        // The server looks twice a second.
+        std::thread::sleep(Duration::from_millis(round * 30));
+    }
+    build.all_has_ended()
+}
+
+/// Two builds in one folder have one server.
+#[test]
+fn what_is_left_of_one_build_ends_before_the_other() -> Outcome {
+    let mut build = Build::new("end_of_two", SHARED_WHILE_OPEN)?;
+    let mut clients = Vec::new();
+    for name in ["first", "second"] {
+        build.name = unique(name);
+        clients.push(Client::of(&build, build.name)?);
+        good(&build.run("dep", Metadata)?)?;
+    }
+    build.project.wait_until("two stand still", || build.project.suspended().len() == 2)?;
+    drop(clients.remove(0));
+    build.stands_still()?;
+    let runs = build.rustc_runs(|| good(&build.run("dep", Code)?))?;
+    ensure!(runs == 0, "the second build's rustc was ended: {runs} more runs");
+    drop(clients);
+    build.all_has_ended()
+}
+
+/// Where the file is another user's process's, or nobody has it open, the idle time counts.
+#[test]
+fn a_build_whose_end_does_not_show() -> Outcome {
+    let mut build = Build::new("end_unseen", "--share-within BUILD --share-while-open log-{}. --max-idle 3")?;
+    build.name = unique("unseen");
+    build.project.write(&log(build.name), "left by an older build")?;
+    // Only root can start it, and could look into it.
+    let others = Client::of_user(&build, build.name, Some(12345));
+    if others.is_err() {
+        skip("a file that another user's process has open; run the tests as root for it");
+    }
+    let began = Instant::now();
+    good(&build.run("dep", Metadata)?)?;
+    build.stands_still()?;
+    drop(others);
+    build.all_has_ended()?;
+    ensure!(began.elapsed() >= Duration::from_secs(3), "it ended after {:?}", began.elapsed());
+
+    for (options, why) in
+        [("--share-while-open log-{}.", "--share-within"), ("--share-within BUILD --share-while-open log", "`{}` must stand")]
+    {
+        build.options = options;
+        let said = build.run("dep", Metadata)?;
+        ensure!(!said.status.success() && String::from_utf8_lossy(&said.stderr).contains(why), "{options}: {said:?}");
+    }
     Ok(())
 }

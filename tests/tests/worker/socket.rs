@@ -176,7 +176,7 @@ fn a_call_of_another_user() -> Outcome {
     fs::set_permissions(build.project.dir.join("touching"), Permissions::from_mode(0o755))?;
     let request = |name: &str| {
         let command = ["./touching"];
-        json!({"identity": [name], "code": false, "output": "out/x", "cwd": build.project.dir, "env": [["PATH", "/usr/bin:/bin"]], "command": command})
+        json!({"identity": [name], "build": "build", "code": false, "output": "out/x", "cwd": build.project.dir, "env": [["PATH", "/usr/bin:/bin"]], "command": command})
             .to_string()
     };
     let call = |name: &str, user: &[&str]| -> Result<(bool, String)> {

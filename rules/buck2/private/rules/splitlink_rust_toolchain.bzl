@@ -89,8 +89,9 @@ def _splitlink_rust_toolchain_impl(ctx: AnalysisContext) -> list[Provider]:
     fields["doctests"] = base.doctests and base.nightly_features
     options = [] if base.nightly_features else ["--stable"]
     if is_shared:
-        # Buck2 tells every action which build it is run for, by this variable.
-        options.append("--share-within=BUCK_BUILD_ID")
+        # Buck2 tells every action which build it is run for, by this variable, and has that
+        # build's event log open until the command ends: `<time>_build_<name>_events.pb.zst`.
+        options += ["--share-within=BUCK_BUILD_ID", "--share-while-open=_{}_events."]
     fields["compiler"] = RunInfo(args = cmd_args(tool, "rustc", options, "--", base.compiler))
     return [
         DefaultInfo(sub_targets = {

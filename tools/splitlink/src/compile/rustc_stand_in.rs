@@ -49,8 +49,8 @@ pub fn run(stable: bool, of_interface: bool, share: &shared::Options, command: &
         return for_both(program, args, worker);
     }
     // Metadata of an interface and the code are of two runs.
-    if let (Some(rlib), Some(build), false) = (library(&args), share.build(), bootstrap || of_interface)
-        && let Some(request) = Call::new(&build, program, &args, !hollow, &rlib)
+    if let (Some(rlib), false) = (library(&args), bootstrap || of_interface)
+        && let Some(request) = Call::new(share, program, &args, !hollow, &rlib)
         && let Some(reply) = client::ask(&request, &share.limits)
     {
         make_out_dir(&args)?;

@@ -8,6 +8,7 @@ pub(crate) mod crates;
 pub(crate) mod exchange;
 pub(crate) mod listing;
 pub(crate) mod mach_o;
+pub(crate) mod open_files;
 pub(crate) mod paths;
 pub(crate) mod private;
 pub mod rlib;

@@ -1,7 +1,7 @@
 //! The caller's side: it finds the server, or starts it.
 
 use super::socket::ServerSocket;
-use super::{Call, NAME, Reply};
+use super::{Answer, Call, NAME, Reply};
 use crate::files::private::NotPrivate;
 use crate::worker::channel;
 use crate::worker::place;
@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a call starts a server. One may end at once because another is just ending.
 const STARTS: usize = 3;
 
+/// How many servers a call asks. One may end before it has taken the call.
+const ASKED: usize = 2;
+
 /// Has the server do what `request` asks for. If there is no server, one with these `limits` is
 /// started. None if the call has to do it by itself; a warning says so if another user could be the
 /// reason.
@@ -38,12 +41,18 @@ fn try_ask(request: &Call, limits: &Limits) -> Result<Option<Reply>> {
     let name = name(&request.cwd, limits)?;
     let output_tree = place::parent_for(&request.cwd, &request.output);
     let socket = || ServerSocket::choose(&output_tree, &name);
-    let stream = match socket()?.connect() {
-        Ok(stream) => stream,
-        Err(_) => start(socket, &name, limits, &request.cwd)?,
-    };
-    channel::send(request, &stream)?;
-    channel::receive(&mut BufReader::new(stream))
+    for _ in 0..ASKED {
+        let stream = match socket()?.connect() {
+            Ok(stream) => stream,
+            Err(_) => start(socket, &name, limits, &request.cwd)?,
+        };
+        if channel::send(request, &stream).is_ok()
+            && let Some(answer) = channel::receive::<Answer>(&mut BufReader::new(stream))?
+        {
+            return Ok(answer);
+        }
+    }
+    Ok(None)
 }
 
 /// The server's name: one for each user, working folder, splitlink and limits.

@@ -15,6 +15,7 @@
 //! action once, on inputs that it has determined before, so nothing else needs to be compared.
 //! Whatever goes wrong with the server, a call runs rustc by itself.
 
+mod builds;
 pub(crate) mod client;
 pub(crate) mod server;
 mod socket;
@@ -39,10 +40,16 @@ pub(crate) const HOLLOW: &str = "hollow.rlib";
 pub struct Options {
     /// Compile a library once for both calls of a build that want it, which are those in which this
     /// environment variable, or their parent process's, has one value. A server does it, which ends
-    /// when no call has come for --max-idle. Calls on several machines share nothing, nor do any
-    /// without --stable. [default: each call runs rustc]
+    /// when no call has come for --max-idle, or by --share-while-open. Calls on several machines
+    /// share nothing, nor do any without --stable. [default: each call runs rustc]
     #[arg(long = "share-within", value_name = "VARIABLE")]
     pub within: Option<String>,
+    /// How the end of a build shows: from then on no process of the same user has a file open whose
+    /// name (folders not counted) contains this, with the value of --share-within's VARIABLE for
+    /// `{}`. What is left for the build then ends, and the server with its last build. Where no
+    /// such file is seen, --max-idle counts alone. [default: nothing shows it]
+    #[arg(long = "share-while-open", value_name = "PART", requires = "within", value_parser = part_of_name)]
+    pub while_open: Option<String>,
     /// How much may stand still.
     #[command(flatten)]
     pub limits: Limits,
@@ -50,10 +57,21 @@ pub struct Options {
 
 impl Options {
     /// The build that this call is of; none if nothing says so.
-    pub fn build(&self) -> Option<String> {
+    fn build(&self) -> Option<String> {
         let name = self.within.as_ref()?;
         std::env::var(name).ok().or_else(|| of_parent(name))
     }
+}
+
+/// A part of a file's name, which is another in every build.
+fn part_of_name(value: &str) -> Result<String, String> {
+    if !value.contains("{}") {
+        return Err("`{}` must stand in it for the build's name\n  help: for a file `log-BUILD.txt` it is `log-{}.`".into());
+    }
+    if value.contains('/') {
+        return Err("it is part of a file's name, and `/` is in none".into());
+    }
+    Ok(value.to_owned())
 }
 
 /// A variable of the parent process. A wrapper around rustc may hand on a part of its environment
@@ -68,8 +86,12 @@ fn of_parent(name: &str) -> Option<String> {
 /// A call: what it wants of a library.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Call {
-    /// The call's build, and what it says to rustc other than its outputs.
+    /// What it says to rustc other than its outputs, and its build.
     identity: Vec<String>,
+    /// The build's name.
+    build: String,
+    /// A part of the name of a file that is open until the build ends, if there is one.
+    while_open: Option<String>,
     /// Whether the code is wanted, and not the metadata.
     code: bool,
     /// Where the rlib goes, hollow or not.
@@ -80,6 +102,9 @@ pub struct Call {
     command: Vec<String>,
 }
 
+/// What the server answers to a call: what came of it, or that the call has to do it by itself.
+type Answer = Option<Reply>;
+
 /// What came of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
@@ -89,15 +114,18 @@ pub struct Reply {
 }
 
 impl Call {
-    /// The call for `output`, by way of `program` with `args` in the build `build`; none if the
-    /// environment is not valid text.
-    pub fn new(build: &str, program: &str, args: &RustcArgs, code: bool, output: &Path) -> Option<Self> {
+    /// The call for `output`, by way of `program` with `args`, which calls `share` with others of
+    /// their build; none if they share with none, or the environment is not valid text.
+    pub fn new(share: &Options, program: &str, args: &RustcArgs, code: bool, output: &Path) -> Option<Self> {
+        let build = share.build()?;
         let mut identity = identity(args.clone());
-        identity.extend([program.to_owned(), build.to_owned()]);
+        identity.extend([program.to_owned(), build.clone()]);
         // A call's folder for temporary files ends with the call, and rustc may live longer.
         let env = std::env::vars_os().filter(|(name, _)| name != "TMPDIR");
         Some(Self {
             identity,
+            while_open: share.while_open.as_ref().map(|part| part.replace("{}", &build)),
+            build,
             code,
             output: output.to_owned(),
             cwd: std::env::current_dir().ok()?,
@@ -139,4 +167,17 @@ fn identity(mut args: RustcArgs) -> Vec<String> {
     let mut args = args.into_args();
     args.sort();
     args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_names() {
+        assert_eq!(part_of_name("_{}_events."), Ok("_{}_events.".to_owned()));
+        for (wrong, why) in [("events", "must stand in it"), ("log/{}", "`/` is in none")] {
+            assert!(part_of_name(wrong).unwrap_err().contains(why), "{wrong}");
+        }
+    }
 }

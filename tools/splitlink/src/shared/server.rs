@@ -1,7 +1,8 @@
 //! The server: one for all calls of a user in a working folder, for as long as there are any.
 
+use super::builds::Builds;
 use super::socket::ServerSocket;
-use super::{Call, HOLLOW, Reply};
+use super::{Answer, Call, HOLLOW, Reply};
 use crate::files::scratch::{self, Scratch};
 use crate::rustc::processors::Processors;
 use crate::worker::action::Action;
@@ -12,17 +13,13 @@ use crate::worker::place::{self, Place};
 use crate::worker::suspended::{self, Entry, Limits, Suspended};
 use anyhow::{Context, Result};
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// How many calls may be open at a time; one more runs rustc by itself. A build has one for each
-/// action that it runs at a time.
-const MOST_CALLS: usize = 256;
 
 /// How long a call may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,49 +34,53 @@ pub fn serve(folder: &Path, name: &str, limits: &str) -> Result<()> {
     let listening = Arc::new(listening);
     let patience = PATIENCE.min(limits.max_idle()).max(Duration::from_secs(1));
     let server = Arc::new(CallServer::new(&limits)?);
-    let (idle, listened) = (Arc::clone(&server), Arc::clone(&listening));
+    let builds = Builds::new(limits.max_idle());
+    let (ending, listened, over) = (Arc::clone(&server), Arc::clone(&listening), Arc::clone(&builds));
     std::thread::spawn(move || {
-        // A build has ended, or was interrupted.
-        while idle.idle_for() < limits.max_idle() {
-            std::thread::sleep(Duration::from_secs(1));
-        }
-        listened.remove();
-        idle.end();
+        over.await_end(|build| ending.end_build(build), || listened.remove());
+        ending.end();
         std::process::exit(0);
     });
     loop {
         let stream = listening.accept().context("cannot listen to calls")?;
-        if server.serving.fetch_add(1, Ordering::SeqCst) >= MOST_CALLS {
-            server.serving.fetch_sub(1, Ordering::SeqCst);
-            continue;
-        }
+        let Some(mut call) = builds.call() else { continue };
         let server = Arc::clone(&server);
         std::thread::spawn(move || {
-            if server.answer(&stream, patience).unwrap_or(false) {
-                *lock(&server.last) = Instant::now();
+            if let Some(request) = receive(&stream, patience) {
+                call.of(&request.build, request.while_open.as_deref());
+                let answer: Answer = server.answer(&request, &stream).unwrap_or(None);
+                call.await_look();
+                let _ = channel::send(&answer, &stream);
             }
             // A call that got no answer shall not wait for one.
             let _ = stream.shutdown(Shutdown::Both);
-            server.serving.fetch_sub(1, Ordering::SeqCst);
         });
     }
+}
+
+/// What a call asks for; none if it does not say so within `patience`.
+fn receive(stream: &UnixStream, patience: Duration) -> Option<Call> {
+    let mut reader = BufReader::new(Impatient { stream, until: Instant::now() + patience });
+    let request = channel::receive(&mut reader).ok()??;
+    stream.set_read_timeout(None).ok()?;
+    Some(request)
 }
 
 struct CallServer {
     program: String,
     place: Mutex<Option<Place>>,
     calls: Mutex<HashMap<Vec<String>, Arc<Compilation>>>,
-    suspended: Mutex<Suspended<()>>,
+    /// Each with its build's name.
+    suspended: Mutex<Suspended<String>>,
     processors: Arc<Processors>,
     count: AtomicU64,
-    serving: AtomicUsize,
-    last: Mutex<Instant>,
 }
 
 /// A library that a call has asked for.
 struct Compilation {
     /// The name of the process that is suspended for it.
     name: String,
+    build: String,
     metadata: Mutex<Option<Metadata>>,
     changed: Condvar,
     /// How many calls have been answered.
@@ -113,75 +114,82 @@ impl CallServer {
             suspended: Mutex::new(Suspended::new(limits)),
             processors: Processors::of_this_machine(),
             count: AtomicU64::new(0),
-            serving: AtomicUsize::new(0),
-            last: Mutex::new(Instant::now()),
         })
     }
 
-    fn idle_for(&self) -> Duration {
-        if self.serving.load(Ordering::SeqCst) == 0 { lock(&self.last).elapsed() } else { Duration::ZERO }
+    /// Ends what is suspended for the build `build` and forgets its libraries.
+    fn end_build(&self, build: &str) {
+        let jobs = lock(&self.suspended).take_of(|of| of == build);
+        for job in jobs {
+            job.end();
+        }
+        let mut hollow = Vec::new();
+        lock(&self.calls).retain(|_, compilation| {
+            let ended = compilation.build == build;
+            if ended && let Some(Metadata::Written(path, _)) = &*lock(&compilation.metadata) {
+                hollow.push(path.clone());
+            }
+            !ended
+        });
+        for path in hollow {
+            let _ = std::fs::remove_file(path);
+        }
     }
 
     /// Ends what is suspended and removes what it worked in.
     fn end(&self) {
-        let jobs = lock(&self.suspended).take_all();
+        let jobs = lock(&self.suspended).take_of(|_| true);
         for job in jobs {
             job.end();
         }
         drop(lock(&self.place).take());
     }
 
-    /// Does what a call asks for, and says whether it asked for anything within `patience`.
-    fn answer(&self, stream: &UnixStream, patience: Duration) -> Result<bool> {
-        let mut reader = BufReader::new(Impatient { stream: stream.try_clone()?, until: Some(Instant::now() + patience) });
-        let Ok(Some(request)) = channel::receive::<Call>(&mut reader) else { return Ok(false) };
-        reader.get_mut().until = None;
-        stream.set_read_timeout(None)?;
-        let (compilation, first) = self.find(&request.identity);
+    /// Does what a call asks for, and says what came of it.
+    fn answer(&self, request: &Call, stream: &UnixStream) -> Result<Answer> {
+        let (compilation, first) = self.find(request);
         let client = Arc::<Mutex<Client>>::default();
         let watched = Arc::clone(&client);
+        let mut end = stream.try_clone()?;
         std::thread::spawn(move || {
             // Only the end follows. It comes early if the build system has ended the call.
-            let _ = reader.read_until(b'\n', &mut Vec::new());
+            let _ = end.read(&mut [0]);
             lock(&watched).leave();
         });
         let metadata = if first {
-            let metadata = self.compile(&compilation, &request, &client).unwrap_or(Metadata::None);
+            let metadata = self.compile(&compilation, request, &client).unwrap_or(Metadata::None);
             compilation.has(metadata.clone());
             metadata
         } else {
             compilation.await_metadata()
         };
-        let reply = match metadata {
+        Ok(match metadata {
             Metadata::Written(ref hollow, messages) => {
                 let reply = if request.code {
-                    self.code(&compilation, &request, &client, messages)?
+                    self.code(&compilation, request, &client, messages)?
                 } else {
                     let output = request.cwd.join(&request.output);
                     scratch::publish_copy(&Scratch::beside(&output)?, hollow, &output)?;
                     Some(Reply { code: 0, messages })
                 };
-                self.forget_after_both(&compilation, &request, hollow);
+                self.forget_after_both(&compilation, request, hollow);
                 reply
             }
             Metadata::Failed(reply) => Some(reply),
             Metadata::None => None,
-        };
-        if let Some(reply) = reply {
-            channel::send(&reply, stream)?;
-        }
-        Ok(true)
+        })
     }
 
     /// The compilation that a call belongs to, and whether that is the first call for it.
-    fn find(&self, identity: &[String]) -> (Arc<Compilation>, bool) {
+    fn find(&self, request: &Call) -> (Arc<Compilation>, bool) {
         let mut calls = lock(&self.calls);
-        if let Some(found) = calls.get(identity) {
+        if let Some(found) = calls.get(&request.identity) {
             return (Arc::clone(found), false);
         }
         let name = self.count.fetch_add(1, Ordering::Relaxed).to_string();
-        let new = Arc::new(Compilation { name, metadata: Mutex::default(), changed: Condvar::new(), served: AtomicUsize::new(0) });
-        calls.insert(identity.to_vec(), Arc::clone(&new));
+        let build = request.build.clone();
+        let new = Arc::new(Compilation { name, build, metadata: Mutex::default(), changed: Condvar::new(), served: AtomicUsize::new(0) });
+        calls.insert(request.identity.clone(), Arc::clone(&new));
         (new, true)
     }
 
@@ -210,7 +218,7 @@ impl CallServer {
         std::fs::rename(scratch.join(HOLLOW), &hollow)?;
         let messages = String::from_utf8_lossy(&job.take_output()).into_owned();
         let (ticks, memory) = suspended::cost(process.pid);
-        let gone = lock(&self.suspended).add(compilation.name.clone(), Entry { identity: (), job, ticks, memory });
+        let gone = lock(&self.suspended).add(compilation.name.clone(), Entry { identity: compilation.build.clone(), job, ticks, memory });
         for (_, job) in gone {
             job.end();
         }
@@ -281,21 +289,19 @@ impl Client {
 }
 
 /// The bytes of a call, until it has taken too long.
-struct Impatient {
-    stream: UnixStream,
-    /// When that is; never if none.
-    until: Option<Instant>,
+struct Impatient<'a> {
+    stream: &'a UnixStream,
+    /// When that is.
+    until: Instant,
 }
 
-impl Read for Impatient {
+impl Read for Impatient<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(until) = self.until {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            self.stream.set_read_timeout(Some(left))?;
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
         }
+        self.stream.set_read_timeout(Some(left))?;
         self.stream.read(buffer)
     }
 }

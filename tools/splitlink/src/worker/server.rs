@@ -137,7 +137,7 @@ impl RequestServer {
 
     /// Ends all processes that stand still.
     pub fn end_suspended(&self) {
-        let jobs = lock(&self.suspended).take_all();
+        let jobs = lock(&self.suspended).take_of(|_| true);
         for job in jobs {
             job.end();
         }

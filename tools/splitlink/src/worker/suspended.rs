@@ -113,10 +113,10 @@ impl<I> Suspended<I> {
         self.entries.remove(metadata)
     }
 
-    /// Takes out all.
+    /// Takes out those of which `wanted` is true.
     #[must_use]
-    pub fn take_all(&mut self) -> Vec<Job> {
-        self.entries.drain().map(|(_, entry)| entry.job).collect()
+    pub fn take_of(&mut self, wanted: impl Fn(&I) -> bool) -> Vec<Job> {
+        self.entries.extract_if(|_, entry| wanted(&entry.identity)).map(|(_, entry)| entry.job).collect()
     }
 
     fn memory(&self) -> u64 {
