@@ -33,6 +33,11 @@ impl End {
         ends
     }
 
+    /// Whether it is the one that `dev/bazel` installs.
+    pub fn is_oldest(&self) -> bool {
+        self.checkout.is_none()
+    }
+
     /// `dev/bazel` in this repository, with this rules_rust.
     ///
     /// # Errors

@@ -265,9 +265,10 @@ def _split_linked(target, ctx, tools, crate, found, files, known):
         inputs = inputs.link,
         lld = inputs.lld,
         crates = crate.deps,
-        sysroot = tools.rust.sysroot,
+        rust = tools.rust,
         env = found.action.env,
         lto = crate.lto,
+        path_mapping = inputs.path_mapping,
         description = "{} {}".format("dylib" if library else crate.info.type, crate.display_name),
     )
 

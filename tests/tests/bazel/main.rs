@@ -17,6 +17,7 @@ mod linkage;
 mod linker;
 mod lto_cache;
 mod lto_flags;
+mod path_mapping;
 mod real_programs;
 mod remote_execution;
 mod reproducibility;

@@ -14,6 +14,52 @@ def new_arguments(ctx):
     args.set_param_file_format("multiline")
     return args
 
+# Where Bazel maps to with `--experimental_output_paths=strip`.
+_MAPPED = "bazel-out/cfg/"
+
+def command_line(action):
+    """Tells the command line of an action, with the paths that files have for an unmapped action.
+
+    Newer versions of rules_rust allow Bazel to map the paths of their actions. Then `argv` has
+    mapped ones, which do not say of which configuration a file is.
+
+    Args:
+        action: The action with which rules_rust builds a crate.
+
+    Returns:
+        A list of string.
+    """
+    argv = action.argv
+
+    # It begins with the process wrapper, which is built unless it comes with rules_rust.
+    program = argv[0]
+    if not program.startswith(_MAPPED) and (program.startswith("bazel-out/") or not [arg for arg in argv if _MAPPED in arg]):
+        return argv
+    outputs = action.outputs.to_list()
+    roots = {}
+    for file in action.inputs.to_list() + outputs:
+        if not file.is_source:
+            root, rest = _parted(file.path)
+            roots[rest] = root
+
+    # Folders are those of crates, which the tool finds by name, or of this configuration.
+    own, _ = _parted(outputs[0].path)
+    return [_unmapped(arg, roots, own) for arg in argv]
+
+def _parted(path):
+    first, configuration, rest = path.split("/", 2)
+    return "{}/{}/".format(first, configuration), rest
+
+def _unmapped(arg, roots, own):
+    parts = arg.split(_MAPPED)
+    result = parts[0]
+    for part in parts[1:]:
+        path = part
+        for end in (",", ":", "="):
+            path = path.partition(end)[0]
+        result += roots.get(path, own) + part
+    return result
+
 def add_compilation(args, crate):
     """Adds what a crate is compiled against, and how it is compiled.
 

@@ -1,7 +1,7 @@
 """The form of an action in which splitlink stands in front of rustc."""
 
 load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
-load(":arguments.bzl", "exchanged_env", "new_arguments")
+load(":arguments.bzl", "command_line", "exchanged_env", "new_arguments")
 
 # One worker serves all phases: a rustc process that has written metadata goes on to generate code.
 _WORKER_REQUIREMENTS = {
@@ -101,7 +101,7 @@ def _command_lines(command):
     # Called when the action runs. Before, thousands of copies of long command lines would be kept.
     env = exchanged_env(command.action.env, command.exchanged) | command.env
     lines = ["--env=" + _escaped("{}={}".format(*variable)) for variable in env.items()]
-    return lines + ["--"] + [_escaped(word) for word in command.action.argv]
+    return lines + ["--"] + [_escaped(word) for word in command_line(command.action)]
 
 def _escaped(word):
     # The tool's worker/action.rs reads it.

@@ -3,6 +3,7 @@
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
 load("@rules_rust//rust:defs.bzl", "rust_common")
 load("//rules/bazel/private:toolchain_parts.bzl", "linker_parts")
+load(":arguments.bzl", "command_line")
 
 _LIBRARY_EXTENSIONS = ("a", "lib", "lo", "o", "so")
 
@@ -61,12 +62,12 @@ def _native_files(target):
             files[file] = True
     return files
 
-def _named_by_linker_flags(ctx, action):
+def _named_by_linker_flags(ctx, argv):
     """Finds the files that the user's own compiler flags name to the linker.
 
     Args:
         ctx: The aspect's context.
-        action: The action with which rules_rust builds the crate.
+        argv: The command of rules_rust's action (list of string).
 
     Returns:
         A struct of `directories` (a dict whose keys are the folders in which libraries are
@@ -77,7 +78,7 @@ def _named_by_linker_flags(ctx, action):
     directories = {}
     flags = []
     previous = ""
-    for arg in action.argv:
+    for arg in argv:
         if previous == "-L":
             directories[arg.rpartition("=")[2]] = True
         elif arg.startswith("-L") and not arg.startswith("-Ldependency="):
@@ -166,15 +167,17 @@ def part_inputs(target, ctx, crate, action, files, replaced, toolchains, parts, 
 
     Returns:
         A struct of `compile` and `link`, both depsets of File, without the files in `replaced`, of
-        `lld`, the toolchain's own one (depset of File), and of `run_path_dirs`, the folders (list
-        of string) to which rules_rust may give run paths.
+        `lld`, the toolchain's own one (depset of File), of `run_path_dirs`, the folders (list of
+        string) to which rules_rust may give run paths, and of `path_mapping`, whether the link
+        finds all files if Bazel maps their paths.
     """
     runtime_libraries = _runtime_libraries(ctx, toolchains.cc)
     native_files = _native_files(target)
     crates = {f: True for f in target[rust_common.dep_info].transitive_crate_outputs.to_list()}
     own_files = _own_files(ctx, crate)
     linker_script = getattr(ctx.rule.file, "linker_script", None)
-    named = _named_by_linker_flags(ctx, action)
+    argv = command_line(action)
+    named = _named_by_linker_flags(ctx, argv)
     others = _data_of_other_build_scripts(target, crate)
 
     compile_inputs = []
@@ -210,13 +213,36 @@ def part_inputs(target, ctx, crate, action, files, replaced, toolchains, parts, 
             if file.is_directory or (_is_native_library(file) and file not in crates):
                 link_inputs.append(file)
     shared = [f for f in native_files.keys() + toolchains.rust.rust_std.to_list() if _is_shared_library(f)]
-    sanitizers = [parts.sanitizers] if [arg for arg in action.argv if "sanitizer" in arg] else []
+    sanitizers = [parts.sanitizers] if [arg for arg in argv if "sanitizer" in arg] else []
     return struct(
         compile = depset(compile_inputs, transitive = [parts.compile] + sanitizers),
         link = depset(
             link_inputs,
-            transitive = [parts.link] + sanitizers + linker_parts(toolchains.rust, parts, action.argv, lto),
+            transitive = [parts.link] + sanitizers + linker_parts(toolchains.rust, parts, argv, lto),
         ),
         lld = depset(transitive = [parts.linker, parts.llvm]),
+        path_mapping = _is_path_mapped(ctx, link_inputs, argv, action.env),
         run_path_dirs = {file.dirname: True for file in shared}.keys(),
+    )
+
+def _is_path_mapped(ctx, link_inputs, argv, env):
+    """Whether a crate can be linked if Bazel maps the paths of the action's inputs.
+
+    The plan is text, which Bazel does not map. So it must name no file that was built, but crates
+    and the toolchain, which link-only finds by its own arguments.
+
+    Args:
+        ctx: The aspect's context.
+        link_inputs: What else it is linked from (list of File).
+        argv: The command of rules_rust's action (list of string).
+        env: That action's environment (dict).
+
+    Returns:
+        A bool.
+    """
+    built = ctx.bin_dir.path.partition("/")[0] + "/"
+    return not (
+        [file for file in link_inputs if not file.is_source] or
+        [arg for arg in argv if built in arg and ("link-arg" in arg or "linker=" in arg)] or
+        [value for value in env.values() if built in value]
     )

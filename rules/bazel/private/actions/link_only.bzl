@@ -5,7 +5,7 @@ load("//rules/bazel/private:settings.bzl", "LinkerInfo", "LtoCacheInfo", "Switch
 load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 load(":arguments.bzl", "new_arguments")
 
-def new_link(plan, modules, inputs, lld, crates, sysroot, env, description, lto):
+def new_link(plan, modules, inputs, lld, crates, rust, env, description, lto, path_mapping):
     """Gathers what it takes to link a crate.
 
     Args:
@@ -15,26 +15,38 @@ def new_link(plan, modules, inputs, lld, crates, sysroot, env, description, lto)
             standard library, the linker.
         lld: The toolchain's own lld (depset of File), for whoever chooses it.
         crates: The crate set of the libraries that the crate depends on.
-        sysroot: The path of the Rust sysroot that the crate is linked with.
+        rust: The Rust toolchain that the crate is linked with.
         env: The environment of the linker (dict).
         description: The crate's type and name, for progress messages.
         lto: The mode of LTO, one of LTO_MODES.
+        path_mapping: Whether Bazel may map the paths of what is linked (docs/worker.md).
 
     Returns:
         A struct to be given to `declare_link_only`.
     """
+
+    # Bazel maps the path of a File alone.
+    in_sysroot = rust.rustc if rust.rustc.dirname == rust.sysroot + _BIN else None
     return struct(
         description = description,
         env = env,
         inputs = inputs,
         lld = lld,
+        in_sysroot = in_sysroot,
         lto = lto,
         modules = modules,
+        path_mapping = path_mapping and in_sysroot != None,
         plan = plan,
         rlibs = crates.rlibs,
         versions = crates.versions,
-        sysroot = sysroot,
+        sysroot = rust.sysroot,
     )
+
+# Where rustc lies in its sysroot.
+_BIN = "/bin"
+
+def _sysroot(rustc):
+    return rustc.dirname.removesuffix(_BIN)
 
 def _label(rlib):
     label = public_name(str(rlib.owner))
@@ -63,7 +75,10 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
     args.add("--plan", link.plan)
     args.add_all("--modules", [link.modules], expand_directories = False)
     args.add_all(link.rlibs, before_each = "--rlib")
-    args.add("--sysroot", link.sysroot)
+    if link.in_sysroot:
+        args.add_all([link.in_sysroot], before_each = "--sysroot", map_each = _sysroot)
+    else:
+        args.add("--sysroot", link.sysroot)
     if link.lto != "off":
         args.add("--lto", link.lto)
     engine = toolchains.lto_engine if link.lto == "fat" else None
@@ -97,6 +112,11 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         args.add_all(link.versions, before_each = "--crate-version")
         if ctx.attr._report_times[SwitchInfo].enabled:
             args.add("--report-times")
+    requirements = {}
+    if cache:
+        requirements["no-remote-exec"] = "1"
+    elif link.path_mapping and not dylibs and not manifest:
+        requirements["supports-path-mapping"] = "1"
     for crate_type, output in outputs.items():
         args.add("--output", output, format = crate_type + "=%s" if crate_type else None)
     ctx.actions.run(
@@ -106,7 +126,7 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         inputs = depset(inputs, transitive = transitive),
         outputs = outputs.values() + [f for f in (report, manifest) if f],
         env = link.env,
-        execution_requirements = {"no-remote-exec": "1"} if cache else {},
+        execution_requirements = requirements,
         mnemonic = "SplitlinkLink",
         progress_message = "Linking Rust " + link.description,
         toolchain = RUST_TOOLCHAIN_TYPE,

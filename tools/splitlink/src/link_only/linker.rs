@@ -84,7 +84,10 @@ impl Linking<'_> {
     /// The run path `arg` for an artifact at `output`.
     fn run_path(&self, arg: &str, output: &Path) -> Result<String> {
         let to = output.parent().unwrap_or(Path::new(""));
-        let arg = run_path::rebase(arg, Path::new(&self.link.output_dir), to);
+        let arg = match &self.link.output_dir {
+            Some(from) => run_path::rebase(arg, Path::new(from), to),
+            None => arg.to_owned(),
+        };
         // The loader knows no working folder: what is relative to it here must be relative to the
         // artifact there.
         if arg.contains(SYSROOT) { Ok(arg.replace(SYSROOT, &run_path::from_origin(self.sysroot()?, to))) } else { Ok(arg) }

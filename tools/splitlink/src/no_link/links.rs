@@ -60,13 +60,13 @@ impl Links {
             }
             let call = making.call(crate_type).filter(|_| crate_type.is_made_by_linker());
             let linker = call.map(|call| asked.linker.as_deref().unwrap_or_else(|| default_linker(call, target)));
-            all.links.push(Link {
-                crate_type,
-                file_name,
-                output_dir: relative(&asked.dir, making.cwd),
-                linker: linker.map(|linker| linker_program(linker, making.cwd)),
-                line: line.items,
-            });
+            let linker = linker.map(|linker| linker_program(linker, making.cwd));
+            let mut link = Link { crate_type, file_name, output_dir: None, linker, line: line.items };
+            // Else the plan would differ between two configurations of a build system by that alone.
+            if link.needs_output_dir() {
+                link.output_dir = Some(relative(&asked.dir, making.cwd));
+            }
+            all.links.push(link);
         }
         Ok(all)
     }

@@ -108,8 +108,9 @@ pub struct Link {
     /// The artifact's file name.
     pub file_name: String,
     /// The folder, relative to the working folder, that rustc was asked to write to. `$ORIGIN` in
-    /// run paths means this folder.
-    pub output_dir: String,
+    /// run paths means this folder; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_dir: Option<String>,
     /// The linker as rustc was told it, or rustc's own default; absent for a staticlib.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linker: Option<String>,
@@ -315,6 +316,11 @@ impl Link {
         std::iter::once(PathPart::In(file_name)).chain(line.iter().flat_map(Item::parts))
     }
 
+    /// Whether anything in the line means `output_dir`.
+    pub fn needs_output_dir(&self) -> bool {
+        self.line.iter().any(|item| matches!(item, Item::RunPath { arg } if run_path::is_run_path(arg)))
+    }
+
     /// The library crate whose dylib form this is, if it is one.
     pub fn own_crate(&self) -> Option<&str> {
         self.line.iter().find_map(|item| if let Item::WholeCrate { id } = item { Some(id.as_str()) } else { None })
@@ -362,6 +368,9 @@ impl LinkPlan {
             serde_json::from_value(value).with_context(|| format!("it does not have the form that its version promises\n  {again}"))?;
         if let Some(outside) = plan.links.iter().flat_map(Link::parts).find(|part| !part.is_where_it_should_be()) {
             bail!("it names the file `{}`, which is not below the folder it should be in\n  {again}", outside.text());
+        }
+        if plan.links.iter().any(|link| link.output_dir.is_none() && link.needs_output_dir()) {
+            bail!("it has a run path with `$ORIGIN`, and no `output_dir` for what that means\n  {again}");
         }
         if plan.links.iter().any(|link| !link.crate_type.is_linked()) {
             bail!("it links an rlib, which is not linked\n  {again}");
@@ -433,7 +442,7 @@ mod tests {
             links: vec![Link {
                 crate_type: CrateType::Bin,
                 file_name: "app".into(),
-                output_dir: "out".into(),
+                output_dir: Some("out".into()),
                 linker: Some("cc".into()),
                 line: vec![Item::Crate { id: "dep-1".into() }, Item::Output, Item::TargetFlag { arg: "-pie".into() }],
             }],
@@ -444,7 +453,7 @@ mod tests {
     /// A plan with one link to `file_name`, whose line has `item` beside a crate.
     fn plan_with(file_name: &str, item: Item) -> LinkPlan {
         let line = vec![Item::Crate { id: "../a".into() }, item];
-        let link = Link { crate_type: CrateType::Bin, file_name: file_name.into(), output_dir: String::new(), linker: None, line };
+        let link = Link { crate_type: CrateType::Bin, file_name: file_name.into(), output_dir: None, linker: None, line };
         LinkPlan {
             version: VERSION,
             crate_name: "a".into(),
@@ -501,6 +510,9 @@ mod tests {
             assert!(checked(&plan_with("app", Item::NativeLibrary { arg: format!("-l{name}") })).is_err());
             assert!(checked(&plan_with("app", Item::ArchivedLibrary { name: name.into(), verbatim: false })).is_err());
         }
+        let run_path = |arg: &str| plan_with("app", Item::RunPath { arg: format!("-Wl,-rpath,{arg}") });
+        checked(&run_path("{sysroot}/lib")).unwrap();
+        assert!(checked(&run_path("$ORIGIN/../lib")).unwrap_err().contains("no `output_dir`"));
         for file_name in ["../app", "/app", "", "bin/app"] {
             assert!(checked(&plan_with(file_name, module("a.o"))).unwrap_err().contains("not below the folder"), "{file_name}");
         }
