@@ -314,7 +314,7 @@ fn options_that_cannot_be_split() -> Outcome {
     // An rlib has no place for what would lie beside it.
     for phase in ["metadata --output out/other.rmeta", "codegen --output out/other.rlib --published-metadata out/libdep-1.rmeta"] {
         let output = project.compile(phase, &[project.library("dep"), words("-Csplit-debuginfo=unpacked -Cdebuginfo=2")].concat())?;
-        nothing_made(&project, &output, &["out/other.rmeta", "out/other.rlib"], &["the crate `dep`", "`.dwo` files"])?;
+        nothing_made(&project, &output, &["out/other.rmeta", "out/other.rlib"], &["the crate `dep`", "`.dwo` files", "`--dwo-dir`"])?;
     }
     for flag in ["-Clto=off", "-Clto=no", "-Csplit-debuginfo=off"] {
         good(&project.no_link(&[project.linked("app", "bin"), words(flag)].concat())?).map_err(|e| e.context(flag))?;

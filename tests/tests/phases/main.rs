@@ -26,6 +26,7 @@ mod rlib_among_types;
 mod rustc_comparison;
 mod rustc_stand_in;
 mod scratch_folders;
+mod split_debug_info;
 mod unstable_options;
 mod users_paths;
 mod webassembly;

@@ -2,6 +2,7 @@
 
 use crate::compile::dependencies::Dependencies;
 use crate::compile::{ForEdits, codegen, dlltool, metadata, rustc_stand_in};
+use crate::debug_info::dwp;
 use crate::formats::{explain, std_manifest};
 use crate::link_only::{self, linking::Options};
 use crate::no_link::{self, Outputs, capture};
@@ -121,6 +122,11 @@ enum Command {
         #[arg(long = "output", value_name = "[TYPE=]FILE", required = true, value_parser = output)]
         outputs: Vec<(Option<CrateType>, PathBuf)>,
     },
+    /// Pack the split debug information (`.dwo` files) that a linked artifact refers to into one file
+    /// (`.dwp`), which debuggers look for beside the artifact
+    ///
+    /// The crates were compiled with `--dwo-dir`. docs/debug-information.md describes it.
+    Dwp(dwp::Options),
     /// Write down what the standard library's dylib contains, which `link-only` needs to link
     /// against it
     StdManifest {
@@ -274,6 +280,7 @@ fn run_command(args: impl Iterator<Item = String>, own: &[String], worker: Optio
             explain_unless(worker, &command, no_link::run(&outputs, incremental, &dependencies, own, &command, worker))
         }
         Command::LinkOnly { options, outputs } => link_only::run(&options, &outputs),
+        Command::Dwp(options) => dwp::run(&options),
         Command::StdManifest { output, rustc, libdir } => std_manifest::run(&output, &rustc, &libdir),
         Command::Rustc { stable, interface, share, command } => rustc_stand_in::run(stable, interface, &share, &command, worker),
         Command::Run(options) => run_elsewhere::run(&options),

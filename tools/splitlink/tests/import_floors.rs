@@ -9,7 +9,7 @@ use std::path::Path;
 const FLOORS: [&[&str]; 6] = [
     &["cli", "lib", "main"],
     &["no_link"],
-    &["compile", "link_only", "run"],
+    &["compile", "debug_info", "link_only", "run"],
     &["lto", "shared"],
     &["formats", "interface", "worker"],
     &["files", "plan", "rustc"],

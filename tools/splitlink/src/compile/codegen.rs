@@ -5,6 +5,7 @@ use super::ForEdits;
 use super::dependencies::{Dependencies, Form};
 use super::emitted::Emitted;
 use super::incremental::Incremental;
+use super::split_debug_info::SplitDebugInfo;
 use super::{interface, library};
 use crate::files::scratch::Scratch;
 use crate::rustc::args::RustcArgs;
@@ -33,25 +34,31 @@ pub fn run(
         Given::Wrapper { wrapper, wrapped } => return command::run_wrapped(&wrapper, own_args, &wrapped),
         Given::Rustc { program, args } => (program, args),
     };
-    library::require_library(&mut args)?;
+    let dwo_dir = dependencies.dwo_dir.as_deref();
+    library::require_library(&mut args, dwo_dir)?;
+    let split = SplitDebugInfo::prepare(&mut args, dwo_dir, dependencies.lto)?;
     let crate_name = args.shown_crate_name();
     let asked = Emitted::asked(&args);
     let mut places = dependencies.places(&args);
     asked.add_outputs(&mut places);
     places.output("the library", output);
+    if let Some(dir) = dwo_dir {
+        places.output_folder("the folder of debug information", dir);
+    }
     places.inputs("the published metadata", [published]);
     places.check()?;
     let scratch = library::scratch(output, worker)?;
     dependencies.put_before(&mut args, &scratch, Form::Metadata, worker)?;
     library::forget_outputs(&mut args);
     library::emit(&mut args, scratch.path(), &asked)?;
+    split.name_in(&mut args, &library::others(scratch.path()));
     let of_interface = for_edits.interface && interface::prepare(&mut args) && interface::is_possible(&args);
     let until = if of_interface { Until::EndWithAll } else { Until::End };
     compile(&program, args, until, for_edits.incremental, &scratch, (output, &asked), worker)?;
     if of_interface {
-        return interface::publish(&scratch, output, published, &asked);
+        return interface::publish(&crate_name, &scratch, output, published, &asked, split);
     }
-    library::publish(&crate_name, &scratch, output, published, &asked)
+    library::publish(&crate_name, &scratch, output, published, &asked, split)
 }
 
 /// Runs rustc for the source, into `scratch`, for the library `output`.

@@ -43,6 +43,13 @@ pub struct Dependencies {
     /// same for a crate and all below it. [default: the command's own]
     #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(["0", "1", "2", "3", "s", "z"]))]
     pub opt_level: Option<String>,
+    /// Split debug information off, as `-Csplit-debuginfo=unpacked` does, and put the crate's `.dwo`
+    /// files into this folder, which is made if it does not exist; `splitlink dwp` packs those of a
+    /// program. The same for `metadata`, which writes none, and `codegen`. A command's own
+    /// `-Csplit-debuginfo=off` leaves the folder empty. [default: none: debug information stays in
+    /// the objects]
+    #[arg(long, value_name = "DIR")]
+    pub dwo_dir: Option<PathBuf>,
     /// A path of the command and the one that stands for it; once for each. It is exchanged wherever
     /// it is a whole path or the beginning of one. [default: none]
     #[arg(long, num_args = 2, value_names = ["OLD", "NEW"])]

@@ -4,6 +4,7 @@
 use super::emitted::{Emitted, is_dep_info};
 use super::incremental::{self, Incremental};
 use super::library;
+use super::split_debug_info::SplitDebugInfo;
 use crate::files::archive::{Archive, Builder};
 use crate::files::rlib;
 use crate::files::scratch::{Finished, Scratch};
@@ -146,10 +147,19 @@ fn extern_name(value: &str) -> &str {
 ///
 /// # Errors
 /// If a file cannot be read or written.
-pub(crate) fn publish(scratch: &Scratch, output: &Path, published: &Path, asked: &Emitted) -> Result<()> {
+pub(crate) fn publish(
+    crate_name: &str,
+    scratch: &Scratch,
+    output: &Path,
+    published: &Path,
+    asked: &Emitted,
+    split: SplitDebugInfo<'_>,
+) -> Result<()> {
     let mut finished = Finished::default();
+    let others = library::others(scratch.path());
+    split.take(&others, &mut finished)?;
     library::finish(scratch.path(), asked, output, |_| true, &mut finished)?;
-    let mut made = library::emitted(scratch.path(), library::RLIB)?;
+    let mut made = split.without_dwo(library::emitted(scratch.path(), library::RLIB)?, crate_name, &others)?;
     let published = library::read(published)?;
     if library::read(&library::emitted(scratch.path(), library::RMETA)?)? != published {
         let archive = Archive::read(&made)?;

@@ -3,6 +3,7 @@
 
 use super::dlltool;
 use super::emitted::{Emitted, Targets, Written};
+use super::split_debug_info::{self, SplitDebugInfo};
 use crate::files::scratch::{self, Finished, Scratch};
 use crate::plan::crate_type::CrateType;
 use crate::rustc::args::RustcArgs;
@@ -36,8 +37,8 @@ pub(crate) fn forget_outputs(args: &mut RustcArgs) {
 }
 
 /// Leaves of the command's crate types the rlib, the one that is no link and has metadata and code
-/// to split.
-pub(crate) fn require_library(args: &mut RustcArgs) -> Result<()> {
+/// to split. `dwo_dir` is where `.dwo` files go, if they may be.
+pub(crate) fn require_library(args: &mut RustcArgs, dwo_dir: Option<&Path>) -> Result<()> {
     let types = args.crate_types()?;
     if types.len() > 1 && types.contains(&CrateType::Rlib) {
         args.set_crate_types(&[CrateType::Rlib]);
@@ -48,11 +49,11 @@ pub(crate) fn require_library(args: &mut RustcArgs) -> Result<()> {
             types.iter().map(|crate_type| crate_type.name()).collect::<Vec<_>>().join(", ")
         );
     }
-    if let Some(split @ "unpacked") = args.codegen("split-debuginfo") {
+    if let (Some(split @ "unpacked"), None) = (split_debug_info::asked(args), dwo_dir) {
         bail!(
-            "the crate `{}` is compiled with `-Csplit-debuginfo={split}`, which puts debug information into `.dwo` files beside the rlib\n  \
-             help: use `-Csplit-debuginfo=off`, the default on Linux; splitlink does not carry `.dwo` files yet",
-            args.shown_crate_name()
+            "the crate `{}` is compiled with `-Csplit-debuginfo={split}`, which puts debug information into `.dwo` files beside the rlib\n  {}",
+            args.shown_crate_name(),
+            split_debug_info::HELP
         );
     }
     Ok(())
@@ -135,7 +136,14 @@ pub(crate) fn embed_no_bitcode(args: &mut RustcArgs) {
 
 /// Checks what rustc has written into `scratch` against the `published` metadata, and moves the
 /// library into its place.
-pub(crate) fn publish(crate_name: &str, scratch: &Scratch, output: &Path, published: &Path, asked: &Emitted) -> Result<()> {
+pub(crate) fn publish(
+    crate_name: &str,
+    scratch: &Scratch,
+    output: &Path,
+    published: &Path,
+    asked: &Emitted,
+    split: SplitDebugInfo<'_>,
+) -> Result<()> {
     if read(&emitted(scratch.path(), RMETA)?)? != read(published)? {
         bail!(
             "the crate `{crate_name}` came out different the second time: the metadata of its code differs from `{}`, which its dependents were compiled against\n  \
@@ -146,8 +154,10 @@ pub(crate) fn publish(crate_name: &str, scratch: &Scratch, output: &Path, publis
         );
     }
     let mut finished = Finished::default();
+    split.take(&others(scratch.path()), &mut finished)?;
     finish(scratch.path(), asked, output, |_| true, &mut finished)?;
-    finished.add(emitted(scratch.path(), RLIB)?, output.to_owned());
+    let rlib = split.without_dwo(emitted(scratch.path(), RLIB)?, crate_name, &others(scratch.path()))?;
+    finished.add(rlib, output.to_owned());
     finished.publish()
 }
 

@@ -4,6 +4,7 @@ use super::ForEdits;
 use super::dependencies::{Dependencies, Form};
 use super::emitted::{Emitted, is_dep_info};
 use super::incremental::Incremental;
+use super::split_debug_info::SplitDebugInfo;
 use super::{codegen, interface, library};
 use crate::files::scratch::{self, Finished};
 use crate::rustc::command::{self, ChildFailed, Given};
@@ -32,7 +33,9 @@ pub fn run(
         Given::Wrapper { wrapper, wrapped } => return command::run_wrapped(&wrapper, own_args, &wrapped),
         Given::Rustc { program, args } => (program, args),
     };
-    library::require_library(&mut args)?;
+    let dwo_dir = dependencies.dwo_dir.as_deref();
+    library::require_library(&mut args, dwo_dir)?;
+    let split = SplitDebugInfo::prepare(&mut args, dwo_dir, dependencies.lto)?;
     let crate_name = args.shown_crate_name();
     let asked = Emitted::asked(&args);
     let mut places = dependencies.places(&args);
@@ -43,6 +46,7 @@ pub fn run(
     dependencies.put_before(&mut args, &scratch, Form::Metadata, worker)?;
     library::forget_outputs(&mut args);
     library::emit(&mut args, scratch.path(), &asked)?;
+    split.name_in(&mut args, &library::others(scratch.path()));
     let rmeta = || {
         let rmeta = library::emitted(scratch.path(), library::RMETA)?;
         version::check_rmeta(&rmeta)?;
@@ -75,7 +79,7 @@ pub fn run(
             compiled.map(drop).or_else(|error| if error.is::<ChildFailed>() { Ok(()) } else { Err(error) })?;
             let code = (resume.output.as_path(), &asked);
             codegen::compile(&program, args, Until::EndWithAll, for_edits.incremental, &scratch, code, worker)?;
-            return interface::publish(&scratch, &resume.output, &resume.published, &asked);
+            return interface::publish(&crate_name, &scratch, &resume.output, &resume.published, &asked, split.of(&resume));
         }
         if compiled? {
             return publish(rmeta()?);
@@ -105,7 +109,7 @@ pub fn run(
     let watcher = Watcher { started: Some(&started), metadata: Some(&mut suspend), place: Some(&place) };
     incremental.ended(diagnostics::run(&program, args, Until::Metadata, watcher))?;
     match resume {
-        Some(resume) => library::publish(&crate_name, &scratch, &resume.output, &resume.published, &asked),
+        Some(resume) => library::publish(&crate_name, &scratch, &resume.output, &resume.published, &asked, split.of(&resume)),
         // rustc said nothing of its metadata, and has ended.
         None => publish(rmeta()?),
     }

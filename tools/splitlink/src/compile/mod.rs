@@ -9,6 +9,7 @@ pub(crate) mod interface;
 pub(crate) mod library;
 pub(crate) mod metadata;
 pub(crate) mod rustc_stand_in;
+pub(crate) mod split_debug_info;
 
 /// What shortens the builds after an edit; the same for `metadata` and `codegen` of a crate.
 #[derive(Debug, Clone, Copy, clap::Args)]

@@ -5,6 +5,7 @@
 //! Every other command is passed on to rustc.
 
 use super::emitted::Emitted;
+use super::split_debug_info::SplitDebugInfo;
 use super::{interface, library};
 use crate::compile::dependencies::add_inputs;
 use crate::files::paths::Places;
@@ -153,6 +154,7 @@ fn for_both(program: &str, mut args: RustcArgs, worker: &Worker) -> Result<()> {
 fn compile_behind_interface(program: &str, mut args: RustcArgs, rlib: &Path, bootstrap: bool) -> Result<bool> {
     let scratch = Scratch::beside(rlib)?;
     make_out_dir(&args)?;
+    let crate_name = args.shown_crate_name();
     let asked = Emitted::asked(&args);
     library::forget_outputs(&mut args);
     library::emit(&mut args, scratch.path(), &asked)?;
@@ -163,7 +165,7 @@ fn compile_behind_interface(program: &str, mut args: RustcArgs, rlib: &Path, boo
     fs::rename(library::emitted(scratch.path(), library::RMETA)?, &published).with_context(|| scratch::cannot_write(&published))?;
     let place = |kind: &str, path: &Path| library::place(kind, path, ("link", rlib), scratch.path(), &asked);
     diagnostics::run_command(rustc(program, bootstrap), args, Until::EndWithAll, Watcher { place: Some(&place), ..Watcher::default() })?;
-    interface::publish(&scratch, rlib, &published, &asked).map(|()| true)
+    interface::publish(&crate_name, &scratch, rlib, &published, &asked, SplitDebugInfo::default()).map(|()| true)
 }
 
 /// Compiles to an rlib. Metadata and notifications have to be asked for as well, or the crate would

@@ -2,6 +2,7 @@
 
 use super::{Outputs, dylib_of::Library, mach_o};
 use crate::compile::emitted::Emitted;
+use crate::compile::split_debug_info;
 use crate::files::crates;
 use crate::plan::LtoOptions;
 use crate::plan::crate_type::CrateType;
@@ -50,7 +51,7 @@ impl Asked {
     ///
     /// # Errors
     /// If it cannot be done without the compiled dependencies, or not at all.
-    pub(crate) fn new(args: &RustcArgs, outputs: &Outputs<'_>) -> Result<Self> {
+    pub(crate) fn new(args: &RustcArgs, outputs: &Outputs<'_>, dwo_dir: Option<&Path>) -> Result<Self> {
         let Output { dir, file_name, is_named_by_o } = Output::of(args);
         let library = outputs.dylib_of.map(Library::new).transpose()?;
         let mut crate_types = match (&library, outputs.crate_types) {
@@ -80,6 +81,7 @@ impl Asked {
             other_types,
         };
         asked.refuse_unsupported(args)?;
+        asked.refuse_split_debug_info(args, dwo_dir)?;
         if asked.library.is_none() && !other_types {
             asked.refuse_output_over_others(args)?;
         }
@@ -166,10 +168,24 @@ impl Asked {
                  help: use `--print=link-args`, with which link-only prints them; it can be sent to a file"
             );
         }
-        if let Some(split @ ("packed" | "unpacked")) = args.codegen("split-debuginfo") {
+        Ok(())
+    }
+
+    /// Split debug information that nobody takes, or that there is none of.
+    fn refuse_split_debug_info(&self, args: &RustcArgs, dwo_dir: Option<&Path>) -> Result<()> {
+        if let Some(library) = &self.library {
+            if dwo_dir.is_some() {
+                bail!(
+                    "the dylib of `{}` is planned with `--dwo-dir`, and nothing of it is compiled here\n  \
+                     help: give `--dwo-dir` to the `codegen` of the library, and `splitlink dwp` what that wrote",
+                    library.id
+                );
+            }
+        } else if let (Some(split), None) = (split_debug_info::asked(args), dwo_dir) {
             bail!(
-                "the crate `{name}` is compiled with `-Csplit-debuginfo={split}`, which puts debug information beside the objects\n  \
-                 help: use `-Csplit-debuginfo=off`, the default on Linux; splitlink does not carry `.dwo` files yet"
+                "the crate `{}` is compiled with `-Csplit-debuginfo={split}`, which puts debug information beside the objects\n  {}",
+                self.crate_name,
+                split_debug_info::HELP
             );
         }
         Ok(())

@@ -22,6 +22,7 @@ use crate::compile::dependencies::Dependencies;
 use crate::compile::dlltool;
 use crate::compile::emitted::Targets;
 use crate::compile::incremental::Incremental;
+use crate::compile::split_debug_info::SplitDebugInfo;
 use crate::files::archive::file_name;
 use crate::files::scratch::{self, Finished, Scratch};
 use crate::plan::crate_type::CrateType;
@@ -84,7 +85,8 @@ pub fn run(
         // link-only does it.
         args.remove_codegen("lto", |_| true);
     }
-    let asked = Asked::new(&args, outputs)?;
+    let dwo_dir = dependencies.dwo_dir.as_deref();
+    let asked = Asked::new(&args, outputs, dwo_dir)?;
     if dependencies.lto
         && let Some(kind) = asked.emitted.code()
     {
@@ -103,13 +105,22 @@ pub fn run(
             asked.crate_name
         );
     }
+    if asked.library.is_some() {
+        // What would be split is the empty crate's.
+        args.remove_codegen("split-debuginfo", |_| true);
+    }
+    let split = SplitDebugInfo::prepare(&mut args, dwo_dir, dependencies.lto)?;
     let mut places = dependencies.places(&args);
     asked.emitted.add_outputs(&mut places);
     places.output("the link plan", outputs.plan);
     places.output_folder("the folder of modules", outputs.modules);
+    if let Some(dir) = dwo_dir {
+        places.output_folder("the folder of debug information", dir);
+    }
     places.check()?;
     let scratch = Scratch::beside(outputs.plan)?;
     let mut rustc = RustcCommand::new(program, args, &asked, dependencies, &scratch)?;
+    split.name_in(&mut rustc.args, &rustc.out);
     let incremental = Incremental::prepare_if(incremental, &mut rustc.args, worker, &scratch)?;
     let written = || asked.emitted.written(&rustc.out, |file| file.extension().is_some_and(is_linked));
     // What is linked is no output of this action.
@@ -122,7 +133,9 @@ pub fn run(
     let (crates, unlinked) = links::linked_and_unlinked(&links, dependencies)?;
     let module = files.iter().find(|(name, _)| name.ends_with(".o") && !name.ends_with("symbols.o")).map(|(_, file)| fs::read(file));
     let linker_messages = linker_messages::level(&rustc.args, module.transpose().unwrap_or_default().as_deref());
+    split.check(files.values(), &asked.crate_name, &rustc.out)?;
     let mut finished = Finished::default();
+    split.take(&rustc.out, &mut finished)?;
     let made: Vec<_> = links.iter().map(|link| (rustc.out.join(&link.file_name), "link")).collect();
     written()?.finish(&Targets { own: outputs.plan, made: &made }, |file| !made.iter().any(|(made, _)| made == file), &mut finished)?;
     publish_modules(&files, outputs.modules, rustc.args.codegen("incremental").is_some())?;

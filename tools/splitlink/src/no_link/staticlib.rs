@@ -7,6 +7,7 @@ use super::classify::Line;
 use super::module_name::{allocator_shim_in, of_any_run};
 use super::portable::{Folders, Portable};
 use super::rustc_command::RustcCommand;
+use crate::compile::split_debug_info;
 use crate::files::archive::Archive;
 use crate::files::bundled;
 use crate::files::rlib;
@@ -110,7 +111,8 @@ pub(crate) fn line(archive: &Path, rustc: &RustcCommand, scratch: &Scratch, cwd:
     for (number, member) in archive.members.iter().enumerate() {
         let item = if let Some(item) = folder.markers.get(&member.name) {
             item.clone()
-        } else if bundled::is_placeholder(archive.contents(member)) {
+        } else if bundled::is_placeholder(archive.contents(member)) || member.name.ends_with(split_debug_info::EXTENSION) {
+            // Split debug information has a folder of its own.
             continue;
         } else if let Some((target, file_name)) = of_sysroot.get(&member.name)
             // Objects that are made for `raw-dylib` are named after the DLL in every crate; none is the

@@ -231,7 +231,7 @@ impl CallServer {
         let entry = lock(&self.suspended).take(&compilation.name);
         let Some(Entry { mut job, .. }) = entry else { return Ok(None) };
         lock(client).runs(&job)?;
-        if !job.resume(&Resume { published: output.clone(), output }) {
+        if !job.resume(&Resume { published: output.clone(), output, dwo_dir: None }) {
             job.end();
             return Ok(None);
         }

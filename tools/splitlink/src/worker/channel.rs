@@ -41,6 +41,8 @@ pub struct Resume {
     pub output: PathBuf,
     /// The metadata that dependents were compiled against.
     pub published: PathBuf,
+    /// The folder for the library's split debug information, if it has some.
+    pub dwo_dir: Option<PathBuf>,
 }
 
 /// From the process: rustc goes on. One that was ended while it stood still never says so.

@@ -280,7 +280,8 @@ impl RequestServer {
             return self.run_whole(work, running, log);
         }
         running.runs(&entry.job)?;
-        let resume = Resume { output: work.cwd.join(output), published: work.cwd.join(published) };
+        let dwo_dir = work.action.option("--dwo-dir").map(|dir| work.cwd.join(dir));
+        let resume = Resume { output: work.cwd.join(output), published: work.cwd.join(published), dwo_dir };
         if !entry.job.resume(&resume) {
             log.say(|| format!("{published}: the process that stood still is no more"));
             entry.job.end();

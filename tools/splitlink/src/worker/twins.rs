@@ -58,8 +58,8 @@ pub fn key(identity: &Identity) -> Option<String> {
     let mut all = options.iter();
     while let Some(option) = all.next() {
         match option.as_str() {
-            // What was kept from the last build may differ.
-            "--exchange" | "--incremental" => return None,
+            // What was kept from the last build may differ; of split debug information no copy is made.
+            "--exchange" | "--incremental" | "--dwo-dir" => return None,
             "--opt-level" => level = all.next(),
             _ => words.push(option.clone()),
         }
@@ -332,6 +332,7 @@ mod tests {
             ("", "", "wrap --env-file bazel-out/t/bin/e -- rustc a.rs", "a.rs"),
             ("--exchange bazel-out/t/bin/x bazel-out/t/bin/y", "", "rustc a.rs", "a.rs"),
             ("--incremental", "", "rustc a.rs", "a.rs"),
+            ("--dwo-dir bazel-out/t/bin/d", "", "rustc a.rs", "a.rs"),
         ] {
             assert_eq!(key_of(options, env, command, inputs), None, "{options} {env} {command} {inputs}");
         }
