@@ -1,6 +1,7 @@
 """Sets of Rust crates that the split builds, as a dependent needs them."""
 
 _EMPTY = struct(
+    dwos = depset(),
     exchanged = depset(),
     originals = depset(),
     proc_macros = depset(),
@@ -9,7 +10,7 @@ _EMPTY = struct(
     versions = depset(),
 )
 
-def _of_library(originals, rmeta, rlib, deps, version):
+def _of_library(originals, rmeta, rlib, dwo, deps, version):
     """Makes the set that a dependent of a library sees.
 
     Args:
@@ -17,6 +18,7 @@ def _of_library(originals, rmeta, rlib, deps, version):
             crate.
         rmeta: The library's metadata as the split builds it (File).
         rlib: The library's code as the split builds it (File).
+        dwo: The folder of its split debug information (a directory File), or None.
         deps: The set of crates that the library itself depends on.
         version: The library's version (string); empty if it has none.
 
@@ -24,6 +26,7 @@ def _of_library(originals, rmeta, rlib, deps, version):
         A crate set of the library and all it depends on.
     """
     return struct(
+        dwos = depset([dwo], transitive = [deps.dwos]) if dwo else deps.dwos,
         exchanged = deps.exchanged,
         originals = depset(originals, transitive = [deps.originals]),
         proc_macros = deps.proc_macros,
@@ -44,6 +47,7 @@ def _of_foreign(originals, rlibs, proc_macros):
         A crate set of the libraries.
     """
     return struct(
+        dwos = depset(),
         exchanged = depset(),
         originals = depset(originals),
         proc_macros = depset(proc_macros),
@@ -65,6 +69,7 @@ def _of_proc_macro(originals, artifact, deps):
         A crate set of one proc macro.
     """
     return struct(
+        dwos = depset(),
         exchanged = deps.exchanged,
         originals = depset(originals),
         proc_macros = depset([artifact]),
@@ -86,6 +91,7 @@ def _of_build_script(exchanged, deps):
         A crate set without crates.
     """
     return struct(
+        dwos = depset(),
         exchanged = depset(exchanged, transitive = [deps.exchanged]),
         originals = depset(),
         proc_macros = depset(),
@@ -122,6 +128,7 @@ def _union(sets):
     if len(sets) == 1:
         return sets[0]
     return struct(
+        dwos = depset(transitive = [s.dwos for s in sets]),
         exchanged = depset(transitive = [s.exchanged for s in sets]),
         originals = depset(transitive = [s.originals for s in sets]),
         proc_macros = depset(transitive = [s.proc_macros for s in sets]),

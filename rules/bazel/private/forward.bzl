@@ -91,7 +91,7 @@ def forward_unsplit(target):
         if provider in target
     ]
 
-def forward_split(ctx, target, split, cc_toolchain, artifact, report):
+def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None):
     """Passes on everything of a target, with our artifact in place of rules_rust's.
 
     Args:
@@ -101,6 +101,7 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report):
         cc_toolchain: The CcToolchainInfo, or None.
         artifact: What the split built (File).
         report: The link report (File), or None.
+        dwp: The package of its split debug information (File). Default: none.
 
     Returns:
         A list of providers without DefaultInfo.
@@ -111,6 +112,8 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report):
         original = crate_info_of(target).output
         providers.append(replace_library(ctx, cc_toolchain, target[CcInfo], original, artifact))
     providers.append(OutputGroupInfo(**(_forward_output_groups(target, originals) | {
+        "dwo": split.link.dwos,
+        "dwp": depset([dwp] if dwp else []),
         "modules": depset([split.link.modules]),
         "plan": depset([split.link.plan]),
         "report": depset([report] if report else []),

@@ -151,6 +151,36 @@ lto_cache_setting = rule(
     build_setting = config.string(flag = True),
 )
 
+# --- split_debug_info ---
+
+SplitDebugInfoInfo = provider(
+    doc = "Whether debug information goes into files of its own.",
+    fields = {"mode": "str: `on`, `off`, or `fission` for what Bazel's own `--fission` says."},
+)
+
+def _split_debug_info_setting_impl(ctx):
+    return [SplitDebugInfoInfo(mode = _chosen(ctx, ["fission", "off", "on"]))]
+
+split_debug_info_setting = rule(
+    implementation = _split_debug_info_setting_impl,
+    doc = "Whether debug information goes into files of its own: `on`, `off`, or `fission` for " +
+          "what Bazel's own `--fission` says.",
+    attrs = _SCOPE,
+    build_setting = config.string(flag = True),
+)
+
+def is_debug_info_split(setting, fission):
+    """Finds whether debug information goes into files of its own.
+
+    Args:
+        setting: The SplitDebugInfoInfo.
+        fission: The SwitchInfo of what `--fission` says.
+
+    Returns:
+        Whether it does.
+    """
+    return fission.enabled if setting.mode == "fission" else setting.mode == "on"
+
 # --- first_party ---
 
 FirstPartyInfo = provider(

@@ -12,7 +12,7 @@ load(":crate_set.bzl", "crate_set")
 load(":names.bzl", "CRATE_TYPES_TAG_PREFIX", "DYLIB_TAG", "public_crate_name", "public_label", "public_name")
 load(":providers.bzl", "SplitInfo")
 load(":rustc_action.bzl", "crate_info_of", "find_rustc_action")
-load(":settings.bzl", "BuiltByRulesRustInfo", "FallbackInfo", "FirstPartyInfo", "HostOptLevelInfo", "LinkerInfo", "LtoCacheInfo", "LtoInfo", "SwitchInfo", "is_built_by_rules_rust", "is_exec", "is_first_party", "lto_mode_of", "opt_level_of", "say_fallback")
+load(":settings.bzl", "BuiltByRulesRustInfo", "FallbackInfo", "FirstPartyInfo", "HostOptLevelInfo", "LinkerInfo", "LtoCacheInfo", "LtoInfo", "SplitDebugInfoInfo", "SwitchInfo", "is_built_by_rules_rust", "is_debug_info_split", "is_exec", "is_first_party", "lto_mode_of", "opt_level_of", "say_fallback")
 load(":toolchain_parts.bzl", "ToolchainPartsInfo", "toolchain_parts")
 load(":toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains", "unsupported")
 
@@ -180,7 +180,7 @@ def _split_library(target, ctx, tools, crate, found, files, known):
         A SplitInfo.
     """
     inputs = library_inputs(target, ctx, crate.info, files, known, crate.exchanged, toolchain_parts(ctx, tools))
-    rmeta, rlib = declare_library(ctx, tools.tool, crate, inputs)
+    rmeta, rlib, dwo = declare_library(ctx, tools.tool, crate, inputs)
     return SplitInfo(
         artifact = None,
         as_asked = False,
@@ -188,6 +188,7 @@ def _split_library(target, ctx, tools, crate, found, files, known):
             [f for f in (crate.info.output, crate.info.metadata) if f],
             rmeta,
             rlib,
+            dwo,
             crate.deps,
             _version(ctx),
         ),
@@ -250,7 +251,7 @@ def _split_linked(target, ctx, tools, crate, found, files, known):
     """
     inputs = part_inputs(target, ctx, crate.info, found.action, files, known, tools, toolchain_parts(ctx, tools), crate.lto)
     library = _library_of_dylib(ctx)
-    plan, modules = declare_no_link(
+    plan, modules, dwo = declare_no_link(
         ctx,
         tools.tool,
         crate,
@@ -262,6 +263,7 @@ def _split_linked(target, ctx, tools, crate, found, files, known):
     link = new_link(
         plan = plan,
         modules = modules,
+        dwo = dwo,
         inputs = inputs.link,
         lld = inputs.lld,
         crates = crate.deps,
@@ -269,6 +271,7 @@ def _split_linked(target, ctx, tools, crate, found, files, known):
         env = found.action.env,
         lto = crate.lto,
         path_mapping = inputs.path_mapping,
+        split_debug_info = crate.split_debug_info,
         description = "{} {}".format("dylib" if library else crate.info.type, crate.display_name),
     )
 
@@ -432,6 +435,11 @@ def _split_aspect_impl(target, ctx):
         interface = first_party and ctx.attr._interfaces[SwitchInfo].enabled,
         lto = lto,
         opt_level = opt_level,
+        # With LTO, and of what only the build runs, it stays inside.
+        split_debug_info = lto == "off" and not is_exec(ctx) and is_debug_info_split(
+            ctx.attr._split_debug_info[SplitDebugInfoInfo],
+            ctx.attr._fission[SwitchInfo],
+        ),
         worker = ctx.attr._worker[SwitchInfo].enabled,
     )
     if info.type in _LIBRARY_TYPES:
@@ -451,6 +459,10 @@ split_aspect = aspect(
         "_fallback": attr.label(
             default = Label("//rules/bazel:fallback"),
             providers = [FallbackInfo],
+        ),
+        "_fission": attr.label(
+            default = Label("//rules/bazel/private:fission"),
+            providers = [SwitchInfo],
         ),
         "_first_party": attr.label(
             default = Label("//rules/bazel:first_party"),
@@ -487,6 +499,10 @@ split_aspect = aspect(
                 Label("//rules/bazel/private:unsupported_platform"),
             ],
             providers = [NoticeInfo],
+        ),
+        "_split_debug_info": attr.label(
+            default = Label("//rules/bazel:split_debug_info"),
+            providers = [SplitDebugInfoInfo],
         ),
         "_toolchain_parts": attr.label(
             default = Label("//rules/bazel/private:toolchain_parts"),

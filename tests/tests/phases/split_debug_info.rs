@@ -316,6 +316,10 @@ fn what_cannot_be_packed() -> Outcome {
     refuse(OWN_DWO, &["`out/artifact` refers to the debug information `dep-1.dep.", "of the crate `dep` (dep-1)", "`--dwo-dir`"])?;
     refuse("", &["some is missing of the crate `app`, the crate `dep` (dep-1)"])?;
     refuse("--dwo-dir out/absent", &["cannot list the folder of debug information `out/absent`"])?;
+    let whole = project.read("out/artifact")?;
+    succeed(Command::new("strip").arg("--strip-debug").arg(project.dir.join("out/artifact")))?;
+    refuse(&both, &["`out/artifact` has no debug information", "was it stripped?"])?;
+    project.write("out/artifact", whole)?;
     // What else is given does no harm.
     project.write("out/dep.dwo/other.dwo", "no object")?;
     good(&dwp(&project, &both)?)?;

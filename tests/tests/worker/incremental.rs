@@ -166,6 +166,37 @@ fn builds_go_on_from_the_last() -> Outcome {
     Ok(())
 }
 
+/// What rustc takes from the last build names its `.dwo` file as that build did; it is found all the
+/// same, and nobody gets the file that rustc keeps.
+#[test]
+fn split_debug_information() -> Outcome {
+    for options in ["--incremental", "--incremental --interface"] {
+        let mut builds = Builds::new("incremental_dwo", options)?;
+        for value in [1, 2, 2, 3] {
+            builds.edit(value)?;
+            for dir in ["out/dep.dwo", "out/own.dwo"].map(|dir| builds.project.dir.join(dir)).iter().filter(|dir| dir.exists()) {
+                fs::remove_dir_all(dir)?;
+            }
+            for mut action in builds.actions() {
+                let dir = if action.lines[0] == "no-link" { "out/own.dwo" } else { "out/dep.dwo" };
+                action.lines.splice(1..1, ["--dwo-dir".to_owned(), dir.to_owned()]);
+                action.lines.extend(words("-Cdebuginfo=2"));
+                builds.id += 1;
+                builds.worker.perform(builds.id, &action)?.silent().with_context(|| format!("{options} {value} {}", action.lines[0]))?;
+            }
+            builds.check(value)?;
+            let dwp = "dwp --output out/artifact.dwp --artifact out/artifact --dwo-dir out/dep.dwo --dwo-dir out/own.dwo";
+            succeed(&mut builds.project.splitlink(&words(dwp))).with_context(|| format!("{options} {value}"))?;
+            for name in names_in(&builds.project.dir.join("out/own.dwo")) {
+                let file = builds.project.dir.join("out/own.dwo").join(name);
+                ensure!(fs::metadata(&file)?.nlink() == 1, "rustc keeps `{}`", file.display());
+            }
+        }
+        builds.worker.close()?;
+    }
+    Ok(())
+}
+
 /// Metadata that goes on from the last build is that of a build from nothing, or dependents would
 /// be compiled again for no reason, or linked with code that they were not compiled against.
 #[test]

@@ -435,6 +435,54 @@ fn sandboxes_that_are_taken_away() -> Outcome {
     Ok(())
 }
 
+/// Split debug information goes where the second action wants it, whatever became of the first's
+/// sandbox, and is the same as without a worker.
+#[test]
+fn split_debug_information() -> Outcome {
+    let project = project("split_debug_info")?;
+    let with_dwo = |mut action: Action, dir: &str| {
+        action.lines.splice(1..1, ["--dwo-dir".to_owned(), dir.to_owned()]);
+        action
+    };
+    let dir = project.dir.display();
+    let remap = ["", "/s/1", "/s/2"].map(|sandbox| format!("--remap-path-prefix={dir}{sandbox}=."));
+    let flags = [words("-Cdebuginfo=2"), remap.to_vec()].concat();
+    let metadata = with_dwo(project.metadata_action("dep", &flags), "out/dep.dwo");
+    let codegen = with_dwo(project.codegen_action("dep", &flags), "out/dep.dwo");
+    good(&project.run_plain(&metadata)?)?;
+    good(&project.run_plain(&codegen)?)?;
+    let made = |dir: &str| -> Result<Vec<(String, Vec<u8>)>> {
+        let mut files = vec![("the rlib".to_owned(), project.read(&format!("{dir}out/libdep-1.rlib"))?)];
+        for name in names_in(&project.dir.join(dir).join("out/dep.dwo")) {
+            let bytes = project.read(&format!("{dir}out/dep.dwo/{name}"))?;
+            files.push((name, bytes));
+        }
+        Ok(files)
+    };
+    let expected = made("")?;
+    ensure!(expected.len() > 1, "no `.dwo` file was written");
+    std::fs::remove_dir_all(project.dir.join("out"))?;
+    let mut worker = Client::start(&project, &[])?;
+    worker.perform(1, &metadata)?.silent()?;
+    ensure!(!project.has("out/dep.dwo"), "`metadata` has written debug information");
+    let calls = project.calls();
+    worker.perform(2, &codegen)?.silent()?;
+    ensure!(project.calls() == calls, "rustc was called for the code");
+    ensure!(made("")? == expected, "the debug information differs from that without a worker");
+    for sandbox in ["s/1", "s/2"] {
+        write_sandbox(&project, sandbox)?;
+    }
+    worker.send_in(3, &metadata, "s/1")?;
+    worker.answer(3)?.silent()?;
+    std::fs::create_dir_all(project.dir.join("s/2/out"))?;
+    std::fs::copy(project.dir.join("s/1/out/libdep-1.rmeta"), project.dir.join("s/2/out/libdep-1.rmeta"))?;
+    std::fs::remove_dir_all(project.dir.join("s/1"))?;
+    worker.send_in(4, &codegen, "s/2")?;
+    worker.answer(4)?.silent()?;
+    ensure!(made("s/2/")? == expected, "the debug information differs in a sandbox");
+    worker.close()
+}
+
 /// rustc reads native libraries last, when nothing is left of the sandbox that it started in.
 #[test]
 fn native_libraries_outlive_their_sandbox() -> Outcome {

@@ -75,6 +75,28 @@ def add_compilation(args, crate):
         args.add("--opt-level", crate.opt_level)
     add_exchanged(args, crate.exchanged)
 
+def declare_dwo(ctx, crate):
+    """Declares the folder of a crate's split debug information.
+
+    Args:
+        ctx: The aspect's context.
+        crate: What `new_crate` returned.
+
+    Returns:
+        A directory File; None if the crate's debug information stays in its objects.
+    """
+    return ctx.actions.declare_directory(crate.directory + "/dwo") if crate.split_debug_info else None
+
+def add_dwo(args, dwo):
+    """Adds where a crate's split debug information goes.
+
+    Args:
+        args: The Args of a `metadata`, `codegen` or `no-link` action.
+        dwo: What `declare_dwo` returned.
+    """
+    if dwo:
+        args.add_all("--dwo-dir", [dwo], expand_directories = False)
+
 def add_exchanged(args, exchanged):
     """Adds which paths of a command stand for others.
 

@@ -13,7 +13,7 @@ _WORKER_REQUIREMENTS = {
     "worker-key-mnemonic": "Splitlink",
 }
 
-def new_crate(info, action, deps, *, crate_name, directory, display_name, exchanged, incremental, interface, lto, opt_level, worker):
+def new_crate(info, action, deps, *, crate_name, directory, display_name, exchanged, incremental, interface, lto, opt_level, split_debug_info, worker):
     """Gathers what it takes to compile a crate.
 
     Args:
@@ -29,6 +29,7 @@ def new_crate(info, action, deps, *, crate_name, directory, display_name, exchan
         interface: Whether dependents are compiled against the crate's interface, if it is a library.
         lto: The mode of LTO that the crate is compiled for, one of LTO_MODES.
         opt_level: The crate's opt-level in place of rules_rust's, or the empty string.
+        split_debug_info: Whether debug information goes into files of its own.
         worker: Whether a persistent worker may compile.
 
     Returns:
@@ -51,6 +52,7 @@ def new_crate(info, action, deps, *, crate_name, directory, display_name, exchan
         interface = interface,
         lto = lto,
         opt_level = opt_level,
+        split_debug_info = split_debug_info,
         worker = worker,
     )
 

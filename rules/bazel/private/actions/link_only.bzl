@@ -5,12 +5,13 @@ load("//rules/bazel/private:settings.bzl", "LinkerInfo", "LtoCacheInfo", "Switch
 load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 load(":arguments.bzl", "new_arguments")
 
-def new_link(plan, modules, inputs, lld, crates, rust, env, description, lto, path_mapping):
+def new_link(plan, modules, dwo, inputs, lld, crates, rust, env, description, lto, path_mapping, split_debug_info):
     """Gathers what it takes to link a crate.
 
     Args:
         plan: The link plan (File).
         modules: The crate's modules (a directory File).
+        dwo: The folder of its split debug information (a directory File), or None.
         inputs: What else the linker reads (depset of File): native libraries, linker scripts, the
             standard library, the linker.
         lld: The toolchain's own lld (depset of File), for whoever chooses it.
@@ -20,6 +21,7 @@ def new_link(plan, modules, inputs, lld, crates, rust, env, description, lto, pa
         description: The crate's type and name, for progress messages.
         lto: The mode of LTO, one of LTO_MODES.
         path_mapping: Whether Bazel may map the paths of what is linked (docs/worker.md).
+        split_debug_info: Whether debug information is in files of its own.
 
     Returns:
         A struct to be given to `declare_link_only`.
@@ -29,6 +31,7 @@ def new_link(plan, modules, inputs, lld, crates, rust, env, description, lto, pa
     in_sysroot = rust.rustc if rust.rustc.dirname == rust.sysroot + _BIN else None
     return struct(
         description = description,
+        dwos = depset([dwo], transitive = [crates.dwos]) if dwo else crates.dwos,
         env = env,
         inputs = inputs,
         lld = lld,
@@ -38,6 +41,7 @@ def new_link(plan, modules, inputs, lld, crates, rust, env, description, lto, pa
         path_mapping = path_mapping and in_sysroot != None,
         plan = plan,
         rlibs = crates.rlibs,
+        split_debug_info = split_debug_info,
         versions = crates.versions,
         sysroot = rust.sysroot,
     )

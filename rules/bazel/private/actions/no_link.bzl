@@ -1,6 +1,6 @@
 """The action that compiles a crate which is to be linked."""
 
-load(":arguments.bzl", "add_compilation", "description")
+load(":arguments.bzl", "add_compilation", "add_dwo", "declare_dwo", "description")
 load(":compile_action.bzl", "declare_compile", "new_options")
 
 def declare_no_link(ctx, tool, crate, inputs, *, run_path_dirs = [], crate_types = "", dylib_of = None):
@@ -19,14 +19,19 @@ def declare_no_link(ctx, tool, crate, inputs, *, run_path_dirs = [], crate_types
             Default: none.
 
     Returns:
-        A tuple of the link plan (File) and the modules (a directory File).
+        A tuple of the link plan (File), the modules (a directory File), and the folder of the crate's
+        split debug information (a directory File, or None).
     """
     plan = ctx.actions.declare_file(crate.directory + "/plan.json")
     modules = ctx.actions.declare_directory(crate.directory + "/modules")
 
+    # A dylib has the library's own.
+    dwo = None if dylib_of else declare_dwo(ctx, crate)
+
     args = new_options(ctx, crate, "no-link")
     args.add("--plan", plan)
     args.add_all("--modules", [modules], expand_directories = False)
+    add_dwo(args, dwo)
     add_compilation(args, crate)
     args.add_all(run_path_dirs, before_each = "--run-path-dir")
     if dylib_of:
@@ -46,8 +51,8 @@ def declare_no_link(ctx, tool, crate, inputs, *, run_path_dirs = [], crate_types
         crate,
         args,
         inputs = depset(transitive = [inputs, crate.deps.rmetas, crate.deps.proc_macros]),
-        outputs = [plan, modules],
+        outputs = [plan, modules] + ([dwo] if dwo else []),
         mnemonic = mnemonic,
         progress_message = progress_message,
     )
-    return plan, modules
+    return plan, modules, dwo

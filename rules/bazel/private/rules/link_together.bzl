@@ -16,6 +16,7 @@ LinkedTogetherInfo = provider(
     fields = {
         "artifacts": "dict[str, File]: the artifact of each crate type. Empty without LTO: each " +
                      "then has an action of its own.",
+        "dwp": "None: with LTO debug information stays inside, and without, each has its own.",
         "report": "File: the link report of all of them; None without LTO.",
         "runtime_files": "list[File]: what they need when they run.",
     },
@@ -26,7 +27,7 @@ def _link_together_impl(ctx):
 
     # Without LTO they have nothing to share, and each need not wait for the others.
     if split.unsplit or split.link.lto == "off":
-        return [LinkedTogetherInfo(artifacts = {}, report = None, runtime_files = [])]
+        return [LinkedTogetherInfo(artifacts = {}, dwp = None, report = None, runtime_files = [])]
     dylibs = find_dylibs(ctx, split.link.lto)
     directory = ctx.label.name + ".splitlink/dylibs"
     report = ctx.actions.declare_file(ctx.label.name + ".splitlink/report.json")
@@ -42,6 +43,7 @@ def _link_together_impl(ctx):
     )
     return [LinkedTogetherInfo(
         artifacts = artifacts,
+        dwp = None,
         report = report,
         runtime_files = link_dylibs_into(ctx, dylibs, directory),
     )]

@@ -7,6 +7,7 @@ load("//rules/bazel/private:names.bzl", "DYLIB_TAG", "INNER_SUFFIX", "crate_name
 load("//rules/bazel/private:providers.bzl", "DylibInfo", "SplitInfo")
 load("//rules/bazel/private:split_aspect.bzl", "split_aspect")
 load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
+load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
 
 def _dylib_of_target_impl(ctx):
@@ -24,9 +25,10 @@ def _dylib_of_target_impl(ctx):
     manifest = ctx.actions.declare_file("{}/{}.so.manifest.json".format(directory, stem))
     report = ctx.actions.declare_file(directory + "/report.json")
     dylibs = find_dylibs(ctx, split.link.lto)
+    toolchains = find_toolchains(ctx)
     declare_link_only(
         ctx,
-        find_toolchains(ctx),
+        toolchains,
         split.link,
         {"dylib": dylib},
         report = report,
@@ -35,12 +37,15 @@ def _dylib_of_target_impl(ctx):
         dylib_directories = dylib_directories(ctx, directory),
     )
     runtime_files = link_dylibs_into(ctx, dylibs, directory)
+    dwp = declare_dwp(ctx, toolchains, split.link, dylib)
     return [
         DylibInfo(
             dylibs = depset([dylib], transitive = [dylibs.dylibs] if dylibs else []),
             manifests = depset([manifest], transitive = [dylibs.manifests] if dylibs else []),
         ),
         OutputGroupInfo(
+            dwo = split.link.dwos,
+            dwp = depset([dwp] if dwp else []),
             manifest = depset([manifest]),
             modules = depset([split.link.modules]),
             plan = depset([split.link.plan]),

@@ -15,6 +15,7 @@ load("//rules/bazel/private:rustc_action.bzl", "crate_info_of")
 load("//rules/bazel/private:settings.bzl", "FallbackInfo", "say_fallback")
 load("//rules/bazel/private:split_aspect.bzl", "split_aspect")
 load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
+load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
 load("//rules/common:lto.bzl", "LTO_MODES")
 load(":link_together.bzl", "LinkedTogetherInfo")
@@ -74,8 +75,9 @@ def _link(ctx, split, toolchains, output):
         output: The artifact to write (File).
 
     Returns:
-        A struct of `report` (the link report, a File) and `runtime_files` (a list of the Files that
-        the artifact needs when it runs).
+        A struct of `dwp` (the package of split debug information, a File or None), `report` (the
+        link report, a File) and `runtime_files` (a list of the Files that the artifact needs when it
+        runs).
     """
     compiled = ctx.attr.compiled[SplitInfo].link if ctx.attr.compiled else split.link
     dylibs = find_dylibs(ctx, compiled.lto)
@@ -90,7 +92,11 @@ def _link(ctx, split, toolchains, output):
         dylibs = dylibs,
         dylib_directories = dylib_directories(ctx, directory, in_solib = CcInfo in ctx.attr.target),
     )
-    return struct(report = report, runtime_files = link_dylibs_into(ctx, dylibs, directory))
+    return struct(
+        dwp = declare_dwp(ctx, toolchains, compiled, output),
+        report = report,
+        runtime_files = link_dylibs_into(ctx, dylibs, directory),
+    )
 
 def split_executable_impl(ctx):
     """Publishes a program or a test.
@@ -120,7 +126,7 @@ def split_executable_impl(ctx):
     else:
         linked = _link(ctx, split, toolchains, executable)
         runtime_files = linked.runtime_files
-        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.report)
+        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.report, linked.dwp)
     if RunEnvironmentInfo in target:
         providers.append(target[RunEnvironmentInfo])
     return providers + [
@@ -176,7 +182,7 @@ def split_library_impl(ctx):
             linked = _link(ctx, split, toolchains, artifact)
         runtime_files = linked.runtime_files
         files = depset([artifact])
-        providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report)
+        providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report, linked.dwp)
     else:
         fail("{} is a {} crate, which is not linked; it needs no rule of its own, rust_library targets are split where they are used".format(
             target.label,

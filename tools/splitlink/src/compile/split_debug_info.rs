@@ -14,6 +14,7 @@ use crate::worker::channel::Resume;
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSection};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// What the files end in that rustc makes for codegen units.
@@ -94,9 +95,12 @@ impl<'a> SplitDebugInfo<'a> {
         let kept = made.join("dwo");
         fs::create_dir_all(&kept).with_context(|| scratch::cannot_write(&kept))?;
         for name in written(made)? {
-            let from = kept.join(&name);
-            // What else is there is what the command itself asked for.
-            fs::rename(made.join(&name), &from).with_context(|| scratch::cannot_write(&from))?;
+            let (file, from) = (made.join(&name), kept.join(&name));
+            // Where rustc keeps the same file for its next run, who writes to this one must not do so
+            // there.
+            let is_kept = fs::metadata(&file).is_ok_and(|found| found.nlink() > 1);
+            let taken = if is_kept { fs::copy(&file, &from).and_then(|_| fs::remove_file(&file)) } else { fs::rename(&file, &from) };
+            taken.with_context(|| scratch::cannot_write(&from))?;
             finished.add(from, dir.join(&name));
         }
         Ok(())

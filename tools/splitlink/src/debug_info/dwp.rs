@@ -56,6 +56,12 @@ pub fn run(options: &Options) -> Result<()> {
         .with_context(|| format!("`{artifact}` is no program or library\n  help: give what `link-only` wrote"))?;
     let skeletons = skeletons::skeletons(&object).with_context(|| format!("the debug information of `{artifact}` is broken"))?;
     let found = Found::of(options)?;
+    if object.section_by_name(".debug_info").is_none() && !found.by_name.is_empty() {
+        bail!(
+            "`{artifact}` has no debug information, by which `.dwo` files are found: was it stripped?\n  \
+             help: link it without `-Cstrip`, and strip a copy"
+        );
+    }
     let wanted = found.all(&options.artifact, &skeletons)?;
     let package = package(&found, &wanted, &object)?;
     scratch::publish_bytes(&Scratch::beside(&options.output)?, &package, &options.output)

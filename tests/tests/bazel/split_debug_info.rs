@@ -1,0 +1,86 @@
+//! With Bazel: debug information in files of its own, which links do not read and `--output_groups=dwp`
+//! packs.
+
+use anyhow::{Context, Result, ensure};
+use object::{Object as _, ObjectSection as _};
+use splitlink_tests::checkout::Checkout;
+use splitlink_tests::execution_log;
+use splitlink_tests::rustc_fixture::tools::{run, succeed};
+use std::fs;
+
+const PROGRAM: &str = "//examples/dynamic_dev";
+
+/// How many units the package at `path` has.
+fn units(path: &std::path::Path) -> Result<u32> {
+    let bytes = fs::read(path).with_context(|| format!("there is no {}", path.display()))?;
+    let object = object::File::parse(&*bytes)?;
+    let index = object.section_by_name(".debug_cu_index").context("it has no index")?.data()?;
+    Ok(u32::from_le_bytes(index[8..12].try_into()?))
+}
+
+#[test]
+fn packed_when_asked_for() -> Result<()> {
+    let clone = Checkout::make_shared()?;
+    let log = clone.root.with_extension("split_debug_info.json");
+    let log_flag = format!("--execution_log_json_file={}", log.display());
+    let build = |flags: &[&str], target: &str| -> Result<Vec<String>> {
+        succeed(&mut clone.build_command(&[flags, &["-c", "dbg", &log_flag]].concat(), &[target]))?;
+        let mut ran: Vec<_> = execution_log::read(&log)?.into_iter().map(|spawn| spawn.mnemonic).collect();
+        ran.retain(|mnemonic| mnemonic.starts_with("Splitlink"));
+        ran.dedup();
+        Ok(ran)
+    };
+    let actions = |flags: &[&str]| -> Result<String> {
+        let output = succeed(&mut clone.command(
+            "aquery",
+            &[flags, &["-c", "dbg", "--include_param_files"]].concat(),
+            &[&format!("mnemonic(\"Splitlink.*\", deps({PROGRAM}))")],
+        ))?;
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    // Not by default, nor with LTO.
+    let split = "--//rules/bazel:split_debug_info=on";
+    for flags in [
+        &[][..],
+        &[split, "--//rules/bazel:lto=thin"],
+        &["--fission=opt,fastbuild"],
+        &["--fission=yes", "--//rules/bazel:split_debug_info=off"],
+    ] {
+        let actions = actions(flags)?;
+        ensure!(actions.contains("SplitlinkLink") && !actions.contains("dwo"), "{flags:?}:\n{actions}");
+    }
+    for (flag, linkage) in [(split, "static"), ("--fission=yes", "static"), ("--fission=opt,dbg", "static"), (split, "dynamic")] {
+        let linkage = format!("--//rules/bazel:linkage={linkage}");
+        let flags = [flag, &linkage];
+        clone.remove_outputs()?;
+        let ran = build(&flags, PROGRAM)?;
+        ensure!(!ran.iter().any(|mnemonic| mnemonic == "SplitlinkDwp"), "{flags:?}: {ran:?}");
+        let ran = build(&[&flags[..], &["--output_groups=dwp"]].concat(), PROGRAM)?;
+        ensure!(ran == ["SplitlinkDwp"], "{flags:?}: {ran:?}");
+        let bin = clone.bin(&[&flags[..], &["-c", "dbg"]].concat())?.join("examples/dynamic_dev");
+        let of_program = units(&bin.join("dynamic_dev.dwp"))?;
+        ensure!(of_program > 0, "{flags:?}: the package is empty");
+        // What links does not read them.
+        for mnemonic in ["SplitlinkLink", "SplitlinkDwp"] {
+            let query = format!("mnemonic(\"{mnemonic}\", {PROGRAM})");
+            let output = succeed(&mut clone.command("aquery", &[&flags[..], &["-c", "dbg"]].concat(), &[&query]))?;
+            let inputs = String::from_utf8(output.stdout)?;
+            let inputs = inputs.split("  Inputs: ").nth(1).and_then(|rest| rest.split("  Outputs: ").next()).unwrap_or_default().to_owned();
+            ensure!(inputs.contains(".splitlink/dwo") == (mnemonic == "SplitlinkDwp"), "{mnemonic}: {inputs}");
+        }
+        if linkage.ends_with("dynamic") {
+            // Those of a crate in a dylib are beside that.
+            let dylib = "//examples/dynamic_dev:journey_dylib";
+            build(&[&flags[..], &["--output_groups=dwp"]].concat(), dylib)?;
+            let folder = bin.join("journey_dylib.splitlink");
+            let names = splitlink_tests::rustc_fixture::tools::names_in(&folder);
+            let dwp = names.iter().find(|name| name.ends_with(".so.dwp")).with_context(|| format!("{names:?}"))?;
+            ensure!(units(&folder.join(dwp))? > 0, "the package of the dylib is empty");
+        }
+    }
+    let output = run(&mut clone.build_command(&["--//rules/bazel:split_debug_info=yes"], &[PROGRAM]))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(!output.status.success() && said.contains("it takes fission or off or on"), "{said}");
+    fs::remove_file(log)?;
+    Ok(())
+}
