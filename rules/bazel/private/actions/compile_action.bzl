@@ -103,7 +103,17 @@ def _command_lines(command):
     # Called when the action runs. Before, thousands of copies of long command lines would be kept.
     env = exchanged_env(command.action.env, command.exchanged) | command.env
     lines = ["--env=" + _escaped("{}={}".format(*variable)) for variable in env.items()]
-    return lines + ["--"] + [_escaped(word) for word in command_line(command.action)]
+    return lines + ["--"] + [_escaped(word) for word in _without_fission(command_line(command.action))]
+
+def _without_fission(argv):
+    """Removes what rules_rust adds for `--fission` (0.72 and newer): `--dwo-dir` is in its place."""
+    if not [word for word in argv if word.startswith("-Zsplit-dwarf-out-dir=")]:
+        return argv
+    return [
+        word
+        for word in argv
+        if word != "--codegen=split-debuginfo=unpacked" and not word.startswith("-Zsplit-dwarf-out-dir=")
+    ]
 
 def _escaped(word):
     # The tool's worker/action.rs reads it.

@@ -61,6 +61,8 @@ impl<'a> SplitDebugInfo<'a> {
                  help: leave out one of the two"
             );
         }
+        // It says the same, and to a nightly alone.
+        args.remove_unstable("split-dwarf-out-dir");
         let is_off = args.codegen(OPTION) == Some("off");
         if !is_off {
             // At the end of a link rustc would pack those of the dependencies, which need not be
@@ -192,7 +194,11 @@ mod tests {
         let dir = Some(Path::new("dwo"));
         let table = [
             ("a.rs -g", dir, "a.rs -g -Csplit-debuginfo=unpacked --remap-path-prefix=s/out="),
-            ("a.rs -Csplit_debuginfo=packed -g", dir, "a.rs -g -Csplit-debuginfo=unpacked --remap-path-prefix=s/out="),
+            (
+                "a.rs -Csplit_debuginfo=packed -g -Zsplit-dwarf-out-dir=x",
+                dir,
+                "a.rs -g -Csplit-debuginfo=unpacked --remap-path-prefix=s/out=",
+            ),
             ("a.rs -Csplit-debuginfo=off", dir, "a.rs -Csplit-debuginfo=off --remap-path-prefix=s/out="),
             ("a.rs -Csplit-debuginfo=packed", None, "a.rs -Csplit-debuginfo=packed"),
         ];
