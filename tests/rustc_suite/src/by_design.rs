@@ -19,7 +19,7 @@ const TESTS: [(&str, &str); 16] = [
     ("run-make/output-filename-overwrites-input", "refused, in words of no-link's and metadata's own"),
     ("run-make/overwrite-input", "refused, in words of no-link's own"),
     ("run-make/reproducible-build", "its linker exits with 0 and writes nothing: link-only says so, rustc is silent"),
-    ("run-make/split-debuginfo", "-Csplit-debuginfo=packed and unpacked are refused by name"),
+    ("run-make/split-debuginfo", "-Csplit-debuginfo=packed and unpacked are refused by name without `--dwo-dir`"),
     (
         "run-make/staticlib-dylib-linkage",
         "-Zstaticlib-allow-rdylib-deps: native-static-libs are printed before it is known which crate is a dylib",
