@@ -91,7 +91,7 @@ def forward_unsplit(target):
         if provider in target
     ]
 
-def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None):
+def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None, stripped = []):
     """Passes on everything of a target, with our artifact in place of rules_rust's.
 
     Args:
@@ -102,6 +102,7 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None
         artifact: What the split built (File).
         report: The link report (File), or None.
         dwp: The package of its split debug information (File). Default: none.
+        stripped: What `declare_strip` returned. Default: nothing.
 
     Returns:
         A list of providers without DefaultInfo.
@@ -117,6 +118,7 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None
         "modules": depset([split.link.modules]),
         "plan": depset([split.link.plan]),
         "report": depset([report] if report else []),
+        "stripped": depset(stripped),
     })))
     return providers
 

@@ -181,6 +181,23 @@ def is_debug_info_split(setting, fission):
     """
     return fission.enabled if setting.mode == "fission" else setting.mode == "on"
 
+# --- debug_compression ---
+
+DebugCompressionInfo = provider(
+    doc = "How debug information is compressed in a file of its own.",
+    fields = {"name": "str: `none`, `zlib` or `zstd`."},
+)
+
+def _debug_compression_setting_impl(ctx):
+    return [DebugCompressionInfo(name = _chosen(ctx, ["none", "zlib", "zstd"]))]
+
+debug_compression_setting = rule(
+    implementation = _debug_compression_setting_impl,
+    doc = "How debug information is compressed in a file of its own: `none`, `zlib` or `zstd`.",
+    attrs = _SCOPE,
+    build_setting = config.string(flag = True),
+)
+
 # --- first_party ---
 
 FirstPartyInfo = provider(

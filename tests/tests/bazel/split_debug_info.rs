@@ -7,6 +7,7 @@ use splitlink_tests::checkout::Checkout;
 use splitlink_tests::execution_log;
 use splitlink_tests::rustc_fixture::tools::{names_in, run, skip, succeed};
 use std::fs;
+use std::process::Command;
 
 const PROGRAM: &str = "//examples/dynamic_dev";
 
@@ -95,6 +96,21 @@ fn packed_when_asked_for() -> Result<()> {
             ensure!(units(&folder.join(dwp))? > 0, "the package of the dylib is empty");
         }
     }
+    // After the link: nothing is compiled or linked again.
+    let flags = [split, "--//rules/bazel:linkage=static", of_rules_rust];
+    build(&flags, PROGRAM)?;
+    let ran = build(&[&flags[..], &["--output_groups=stripped", "--//rules/bazel:debug_compression=zlib"]].concat(), PROGRAM)?;
+    ensure!(ran == ["SplitlinkStrip"], "{ran:?}");
+    let folder = clone.bin(&[&flags[..], &["-c", "dbg"]].concat())?.join("examples/dynamic_dev");
+    let stripped = folder.join("dynamic_dev.splitlink/stripped");
+    // Beside Bazel's own files of arguments.
+    let names: Vec<_> = names_in(&stripped).into_iter().filter(|name| !name.ends_with(".params")).collect();
+    ensure!(names == ["dynamic_dev", "dynamic_dev.debug"], "{names:?}");
+    let [before, after] = [folder.join("dynamic_dev"), stripped.join("dynamic_dev")];
+    ensure!(succeed(&mut Command::new(&before))?.stdout == succeed(&mut Command::new(&after))?.stdout);
+    let [before, after, debug_file] = [before, after, stripped.join("dynamic_dev.debug")].map(fs::metadata);
+    let [before, after, debug_file] = [before?.len(), after?.len(), debug_file?.len()];
+    ensure!(3 * after < before && debug_file < before - after, "{before} {after} {debug_file}");
     let output = run(&mut clone.build_command(&["--//rules/bazel:split_debug_info=yes"], &[PROGRAM]))?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(!output.status.success() && said.contains("it takes fission or off or on"), "{said}");

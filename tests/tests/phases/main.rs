@@ -27,6 +27,7 @@ mod rustc_comparison;
 mod rustc_stand_in;
 mod scratch_folders;
 mod split_debug_info;
+mod strip;
 mod unstable_options;
 mod users_paths;
 mod webassembly;

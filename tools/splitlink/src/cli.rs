@@ -2,7 +2,7 @@
 
 use crate::compile::dependencies::Dependencies;
 use crate::compile::{ForEdits, codegen, dlltool, metadata, rustc_stand_in};
-use crate::debug_info::dwp;
+use crate::debug_info::{dwp, strip};
 use crate::formats::{explain, std_manifest};
 use crate::link_only::{self, linking::Options};
 use crate::no_link::{self, Outputs, capture};
@@ -127,6 +127,9 @@ enum Command {
     ///
     /// The crates were compiled with `--dwo-dir`. docs/debug-information.md describes it.
     Dwp(dwp::Options),
+    /// Take debug information out of a linked artifact, into a file of its own or away, or compress
+    /// it. docs/debug-information.md describes it.
+    Strip(strip::Options),
     /// Write down what the standard library's dylib contains, which `link-only` needs to link
     /// against it
     StdManifest {
@@ -281,6 +284,7 @@ fn run_command(args: impl Iterator<Item = String>, own: &[String], worker: Optio
         }
         Command::LinkOnly { options, outputs } => link_only::run(&options, &outputs),
         Command::Dwp(options) => dwp::run(&options),
+        Command::Strip(options) => strip::run(&options),
         Command::StdManifest { output, rustc, libdir } => std_manifest::run(&output, &rustc, &libdir),
         Command::Rustc { stable, interface, share, command } => rustc_stand_in::run(stable, interface, &share, &command, worker),
         Command::Run(options) => run_elsewhere::run(&options),

@@ -19,6 +19,7 @@ LinkedTogetherInfo = provider(
         "dwp": "None: with LTO debug information stays inside, and without, each has its own.",
         "report": "File: the link report of all of them; None without LTO.",
         "runtime_files": "list[File]: what they need when they run.",
+        "stripped": "list[File]: none; what is linked together has no such action.",
     },
 )
 
@@ -27,7 +28,7 @@ def _link_together_impl(ctx):
 
     # Without LTO they have nothing to share, and each need not wait for the others.
     if split.unsplit or split.link.lto == "off":
-        return [LinkedTogetherInfo(artifacts = {}, dwp = None, report = None, runtime_files = [])]
+        return [LinkedTogetherInfo(artifacts = {}, dwp = None, report = None, runtime_files = [], stripped = [])]
     dylibs = find_dylibs(ctx, split.link.lto)
     directory = ctx.label.name + ".splitlink/dylibs"
     report = ctx.actions.declare_file(ctx.label.name + ".splitlink/report.json")
@@ -46,6 +47,7 @@ def _link_together_impl(ctx):
         dwp = None,
         report = report,
         runtime_files = link_dylibs_into(ctx, dylibs, directory),
+        stripped = [],
     )]
 
 link_together = rule(

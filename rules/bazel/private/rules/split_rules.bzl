@@ -12,11 +12,12 @@ load("//rules/bazel/private:names.bzl", "INNER_SUFFIX", "public_crate_name", "pu
 load("//rules/bazel/private:platform_transition.bzl", "platform_transition")
 load("//rules/bazel/private:providers.bzl", "SplitInfo")
 load("//rules/bazel/private:rustc_action.bzl", "crate_info_of")
-load("//rules/bazel/private:settings.bzl", "FallbackInfo", "say_fallback")
+load("//rules/bazel/private:settings.bzl", "DebugCompressionInfo", "FallbackInfo", "say_fallback")
 load("//rules/bazel/private:split_aspect.bzl", "split_aspect")
 load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
 load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
+load("//rules/bazel/private/actions:strip.bzl", "declare_strip")
 load("//rules/common:lto.bzl", "LTO_MODES")
 load(":link_together.bzl", "LinkedTogetherInfo")
 load(":notice.bzl", "NoticeInfo")
@@ -76,8 +77,8 @@ def _link(ctx, split, toolchains, output):
 
     Returns:
         A struct of `dwp` (the package of split debug information, a File or None), `report` (the
-        link report, a File) and `runtime_files` (a list of the Files that the artifact needs when it
-        runs).
+        link report, a File), `runtime_files` (a list of the Files that the artifact needs when it
+        runs) and `stripped` (what `declare_strip` returned).
     """
     compiled = ctx.attr.compiled[SplitInfo].link if ctx.attr.compiled else split.link
     dylibs = find_dylibs(ctx, compiled.lto)
@@ -96,6 +97,7 @@ def _link(ctx, split, toolchains, output):
         dwp = declare_dwp(ctx, toolchains, compiled, output),
         report = report,
         runtime_files = link_dylibs_into(ctx, dylibs, directory),
+        stripped = declare_strip(ctx, toolchains, compiled, output),
     )
 
 def split_executable_impl(ctx):
@@ -126,7 +128,7 @@ def split_executable_impl(ctx):
     else:
         linked = _link(ctx, split, toolchains, executable)
         runtime_files = linked.runtime_files
-        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.report, linked.dwp)
+        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.report, linked.dwp, linked.stripped)
     if RunEnvironmentInfo in target:
         providers.append(target[RunEnvironmentInfo])
     return providers + [
@@ -182,7 +184,7 @@ def split_library_impl(ctx):
             linked = _link(ctx, split, toolchains, artifact)
         runtime_files = linked.runtime_files
         files = depset([artifact])
-        providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report, linked.dwp)
+        providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report, linked.dwp, linked.stripped)
     else:
         fail("{} is a {} crate, which is not linked; it needs no rule of its own, rust_library targets are split where they are used".format(
             target.label,
@@ -267,6 +269,10 @@ SPLIT_ATTRS = {
 
 # The attributes of every rule but those of proc macros and of libraries, which it does not link.
 LINKED_ATTRS = SPLIT_ATTRS | DYLIB_ATTRS | {
+    "_debug_compression": attr.label(
+        default = Label("//rules/bazel:debug_compression"),
+        providers = [DebugCompressionInfo],
+    ),
     "compiled": attr.label(
         doc = "A target that is compiled for several crate types, this one among them. It is " +
               "linked in place of `target`, which only says what it is. Default: none.",

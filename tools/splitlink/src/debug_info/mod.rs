@@ -3,3 +3,4 @@
 
 pub(crate) mod dwp;
 pub(crate) mod skeletons;
+pub(crate) mod strip;
