@@ -21,6 +21,8 @@ fn of_settings() -> Result<(), Failure> {
         ("linkage", "shared", "static or dynamic"),
         ("lto", "full", "off or thin or fat or unspecified"),
         ("host_opt_level", "4", "0 or 1 or 2 or 3 or s or z or as_configured"),
+        ("split_debug_info", "yes", "fission or off or on"),
+        ("debug_compression", "lzma", "none or zlib or zstd"),
         ("lto_cache", "here", "the absolute path of a folder"),
     ] {
         let said = refused(&[&format!("--//rules/bazel:{setting}={value}")], "//examples/hello")?;

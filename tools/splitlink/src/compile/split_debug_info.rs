@@ -193,14 +193,14 @@ mod tests {
     fn what_rustc_is_told() {
         let dir = Some(Path::new("dwo"));
         let table = [
-            ("a.rs -g", dir, "a.rs -g -Csplit-debuginfo=unpacked --remap-path-prefix=s/out="),
+            ("a.rs -g", dir, "a.rs -g --codegen=split-debuginfo=unpacked --remap-path-prefix=s/out="),
             (
                 "a.rs -Csplit_debuginfo=packed -g -Zsplit-dwarf-out-dir=x",
                 dir,
-                "a.rs -g -Csplit-debuginfo=unpacked --remap-path-prefix=s/out=",
+                "a.rs -g --codegen=split-debuginfo=unpacked --remap-path-prefix=s/out=",
             ),
-            ("a.rs -Csplit-debuginfo=off", dir, "a.rs -Csplit-debuginfo=off --remap-path-prefix=s/out="),
-            ("a.rs -Csplit-debuginfo=packed", None, "a.rs -Csplit-debuginfo=packed"),
+            ("a.rs -Csplit-debuginfo=off", dir, "a.rs --codegen=split-debuginfo=off --remap-path-prefix=s/out="),
+            ("a.rs -Csplit-debuginfo=packed", None, "a.rs --codegen=split-debuginfo=packed"),
         ];
         for (line, dir, expected) in table {
             let mut args = parse(line);
