@@ -10,6 +10,7 @@
 use crate::files::archive::{Archive, Builder};
 use crate::files::scratch::{self, Finished};
 use crate::rustc::args::RustcArgs;
+use crate::rustc::target_format;
 use crate::worker::channel::Resume;
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSection};
@@ -53,6 +54,12 @@ impl<'a> SplitDebugInfo<'a> {
             bail!(
                 "the crate `{name}` is compiled for LTO, and with `--dwo-dir`: what LTO makes has other debug information\n  \
                  help: leave out one of `--lto` and `--dwo-dir`; with LTO debug information stays in what is linked"
+            );
+        }
+        if let Some(format) = target_format::of_command(args) {
+            bail!(
+                "the crate `{name}` is compiled with `--dwo-dir`, and its objects are {format}: rustc writes `.dwo` files for ELF objects alone\n  \
+                 help: leave out `--dwo-dir`; debug information stays where rustc puts it for this target"
             );
         }
         if let Some(kind) = args.unstable("split-dwarf-kind").filter(|kind| *kind != "split") {
@@ -207,9 +214,12 @@ mod tests {
             SplitDebugInfo::prepare(&mut args, dir, false).unwrap().name_in(&mut args, Path::new("s/out"));
             assert_eq!(args.into_args().join(" "), expected, "{line}");
         }
-        for (line, is_for_lto, why) in
-            [("a.rs", true, "compiled for LTO"), ("a.rs -Zsplit-dwarf-kind=single", false, "-Zsplit-dwarf-kind=single")]
-        {
+        for (line, is_for_lto, why) in [
+            ("a.rs", true, "compiled for LTO"),
+            ("a.rs -Zsplit-dwarf-kind=single", false, "-Zsplit-dwarf-kind=single"),
+            ("a.rs --target wasm32-wasip1", false, "ELF objects alone"),
+            ("a.rs --target x86_64-apple-darwin", false, "ELF objects alone"),
+        ] {
             let message = SplitDebugInfo::prepare(&mut parse(line), dir, is_for_lto).unwrap_err().to_string();
             assert!(message.contains("the crate `a`") && message.contains(why), "{message}");
         }
