@@ -50,6 +50,10 @@ pub fn boxed() -> Box<dyn Named> { Box::new(Counter::new()) }
 
 pub const LIMIT: u64 = 7;
 
+pub const USAGE: &str = "dep
+  [over several lines]
+";
+
 pub fn check(x: u64) -> Result<u64, String> {
     if x > LIMIT { panic!("too large: {x}") }
     "4".parse::<u64>().map_err(|error| error.to_string())
@@ -77,6 +81,7 @@ fn main() {
     println!("{} {} {}", counter.add(3), counter.loudly(), dep::boxed().loudly());
     println!("{:?} {} {:?} {:?}", dep::check(3), dep::local(), dep::place(1u8), dep::hidden(3).collect::<Vec<_>>());
     const CONSTANT: u64 = dep::constant();
+    print!("{}", dep::USAGE);
     println!("{CONSTANT} {}", dep::last());
     println!("{:?}", std::panic::catch_unwind(|| dep::check(8)).is_err());
 }

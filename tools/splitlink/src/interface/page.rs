@@ -6,13 +6,17 @@ pub(super) struct Page {
     text: String,
     /// Whether the line has something that floats on it, so that nothing is fixed behind that.
     has_floating: bool,
+    /// How many lines of the source are there already, in what floats (in a text over several lines).
+    ahead: usize,
 }
 
 impl Page {
     /// Leaves the room that `text` takes.
     pub(super) fn blank(&mut self, text: &str) {
         for character in text.chars() {
-            if character == '\n' {
+            if character == '\n' && self.ahead > 0 {
+                self.ahead -= 1;
+            } else if character == '\n' {
                 self.text.truncate(self.text.trim_end_matches(' ').len());
                 self.text.push('\n');
                 self.has_floating = false;
@@ -39,6 +43,7 @@ impl Page {
             self.text.push(' ');
         }
         self.text += token;
+        self.ahead += token.matches('\n').count();
         self.has_floating = true;
     }
 

@@ -414,6 +414,12 @@ mod tests {
                 "const A: u8 = 1;\nconst B: u8 = b();\nstatic C: &[u8] = &[1, 2];\n",
                 "const A: u8 = 1;\nconst B: u8 = b(); static C: &[u8] = &[1, 2];\n",
             ),
+            // What floats may have lines of its own.
+            (
+                "const A: &str = \"a\nb\nc\";\n\nfn f<T>() {}\nconst B: &str =\n    \"a\n\";\n",
+                "const A: &str = \"a\nb\nc\";\n\nfn f<T>() {} const B: &str = \"a\n\";\n",
+            ),
+            ("#[deprecated(note = \"a\nb\")]\nfn f() {\n}\nfn g<T>() {}\n", "#[deprecated(note = \"a\nb\")] fn f() {loop{}}\n\n\nfn g<T>() {}\n"),
             ("mod a;\nmod b {\n    fn f() { 1 }\n    fn g<T>() {}\n}\n", "mod a; mod b { fn f() {loop{}}\n\n\n    fn g<T>() {} }\n"),
             ("macro_rules! m { () => {} }\nm!();\nfn f() {}\n", "macro_rules! m { () => {} }\nm!(); fn f() {loop{}}\n"),
             (
@@ -481,7 +487,7 @@ mod tests {
     #[test]
     fn nothing_is_moved_that_is_fixed() {
         // In one line there is no room before what is fixed.
-        for source in ["fn f() {} fn g<T>() {}\n", "fn f<T>() {} struct A; fn g<T>() {}\n"] {
+        for source in ["fn f() {} fn g<T>() {}\n", "fn f<T>() {} struct A; fn g<T>() {}\n", "const A: &str = \"a\nb\"; fn g<T>() {}\n"] {
             assert_eq!(interface(source), None, "{source}");
         }
         assert_eq!(text("fn f<T>() {} fn g<T>() {}\n"), "fn f<T>() {} fn g<T>() {}\n");
