@@ -10,6 +10,7 @@ mod hostile_input;
 mod incremental;
 mod input_errors;
 mod inputs_and_outputs;
+mod interface_messages;
 mod interfaces;
 mod invariants;
 mod linker_calls;

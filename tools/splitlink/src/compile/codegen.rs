@@ -8,13 +8,14 @@ use super::incremental::Incremental;
 use super::split_debug_info::SplitDebugInfo;
 use super::{interface, library};
 use crate::files::scratch::Scratch;
+use crate::interface::messages;
 use crate::rustc::args::RustcArgs;
 use crate::rustc::command::{self, Given};
-use crate::rustc::diagnostics::{self, Until, Watcher};
+use crate::rustc::diagnostics::{Until, Watcher};
 use crate::worker::attached::Worker;
 use anyhow::Result;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command};
 
 /// Runs the phase. The published metadata may be that of the crate's interface.
 ///
@@ -76,7 +77,7 @@ pub(super) fn compile(
 ) -> Result<()> {
     let started = |rustc: &Child| worker.into_iter().for_each(|worker| worker.started(rustc));
     let place = |kind: &str, path: &Path| library::place(kind, path, ("link", output), scratch.path(), asked);
-    let watcher = Watcher { started: worker.is_some().then_some(&started), metadata: None, place: Some(&place) };
+    let watcher = Watcher { started: worker.is_some().then_some(&started), place: Some(&place), ..Watcher::default() };
     let incremental = Incremental::prepare_if(is_incremental, &mut args, worker, scratch)?;
-    incremental.ended(diagnostics::run(program, args, until, watcher))
+    incremental.ended(messages::run_command(Command::new(program), args, until, watcher))
 }

@@ -6,20 +6,22 @@ use super::incremental::{self, Incremental};
 use super::library;
 use super::split_debug_info::SplitDebugInfo;
 use crate::files::archive::{Archive, Builder};
+use crate::files::definitions::Definitions;
 use crate::files::rlib;
-use crate::files::scratch::{Finished, Scratch};
+use crate::files::scratch::{self, Finished, Scratch};
 use crate::interface::tree::{self, Extent, Tree};
 use crate::interface::{name_symbols, refused};
 use crate::rustc::args::RustcArgs;
 use crate::rustc::command::ChildFailed;
 use crate::rustc::diagnostics::{self, AtMetadata, Until, Watcher};
+use crate::rustc::version;
 use crate::worker::attached::Worker;
 use anyhow::{Context, Result};
 use object::write::Object;
 use object::{BinaryFormat, Object as _, SectionFlags, SectionKind, elf};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 /// Whether the crate that `args` compile may have an interface. Its symbols then get names that do
@@ -33,7 +35,7 @@ pub(crate) fn prepare(args: &mut RustcArgs) -> bool {
 }
 
 /// Compiles the interface of the crate that `args` compile by `rustc`, as far as its metadata, which
-/// goes where they say; incrementally if that is wanted, and with a call of `at_metadata` then. Returns whether that was done: a crate may
+/// [`metadata`] then is; incrementally if that is wanted, and with a call of `at_metadata` then. Returns whether that was done: a crate may
 /// have none but itself, and one that is no crate at all is left to the compilation of its source,
 /// which says what is wrong with it.
 ///
@@ -70,6 +72,7 @@ pub(crate) fn compile(
             }
         };
         let Some(tree) = tree else { continue };
+        let renamings: Vec<_> = renamings(args).collect();
         let mut args = args.clone();
         let session = Incremental::prepare_interface(incremental, &mut args, worker, scratch)?;
         let mut called = false;
@@ -77,6 +80,7 @@ pub(crate) fn compile(
             if is_kept && extent.is_some() {
                 tree.keep(root, &conditions, &externs);
             }
+            write_metadata(scratch, &tree.definitions.renamed(&renamings))?;
             name_sources(&library::others(scratch.path()), &tree.folder)
         };
         let mut call = |rustc: &mut Child, json: bool| {
@@ -95,6 +99,33 @@ pub(crate) fn compile(
         }
     }
     Ok(false)
+}
+
+/// Where [`compile`] puts the metadata for others.
+const METADATA: &str = "interface.metadata";
+
+/// Copies the metadata that rustc has written into `scratch`, with `definitions` behind it. rustc may
+/// use its own file again.
+fn write_metadata(scratch: &Scratch, definitions: &Definitions) -> Result<()> {
+    let rmeta = library::emitted(scratch.path(), library::RMETA)?;
+    version::check_rmeta(&rmeta)?;
+    let mut metadata = library::read(&rmeta)?;
+    if !definitions.is_empty() {
+        metadata.extend(definitions.to_bytes());
+    }
+    let file = scratch.path().join(METADATA);
+    fs::write(&file, metadata).with_context(|| scratch::cannot_write(&file))
+}
+
+/// The metadata that [`compile`] has made.
+pub(crate) fn metadata(scratch: &Scratch) -> PathBuf {
+    scratch.path().join(METADATA)
+}
+
+/// What the command calls its sources in place of their paths below the working folder, each as the
+/// beginnings of the path and of the name.
+fn renamings(args: &RustcArgs) -> impl Iterator<Item = (&str, &str)> {
+    args.other_values("--remap-path-prefix").filter(|value| !value.starts_with('/')).filter_map(|value| value.rsplit_once('='))
 }
 
 /// The arguments that compile `tree` as `args` compile the crate in the working folder.

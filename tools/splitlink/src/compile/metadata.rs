@@ -7,8 +7,9 @@ use super::incremental::Incremental;
 use super::split_debug_info::SplitDebugInfo;
 use super::{codegen, interface, library};
 use crate::files::scratch::{self, Finished};
+use crate::interface::messages;
 use crate::rustc::command::{self, ChildFailed, Given};
-use crate::rustc::diagnostics::{self, Until, Watcher};
+use crate::rustc::diagnostics::{Until, Watcher};
 use crate::rustc::version;
 use crate::worker::attached::Worker;
 use crate::worker::native;
@@ -67,7 +68,9 @@ pub fn run(
         let compiled = match worker.filter(|worker| worker.suspends() && for_edits.incremental && !worker.sandboxed) {
             Some(worker) => {
                 let mut suspend = |rustc: &mut Child, json: bool| {
-                    resume = Some(worker.suspend(rustc, json, || publish(scratch::copy_into(&scratch, &rmeta()?, output)?))?);
+                    resume = Some(
+                        worker.suspend(rustc, json, || publish(scratch::copy_into(&scratch, &interface::metadata(&scratch), output)?))?,
+                    );
                     Ok(())
                 };
                 interface::compile(rustc, &args, for_edits.incremental, &scratch, Some(worker), Some(&mut suspend))
@@ -82,19 +85,24 @@ pub fn run(
             return interface::publish(&crate_name, &scratch, &resume.output, &resume.published, &asked, split.of(&resume));
         }
         if compiled? {
-            return publish(rmeta()?);
+            return publish(interface::metadata(&scratch));
         }
     }
     // A rustc that is ended when the metadata is out leaves nothing that it may use again.
     let that_keeps = worker.filter(|worker| worker.suspends());
     let incremental = Incremental::prepare_if(for_edits.incremental, &mut args, that_keeps, &scratch)?;
     let Some(worker) = worker else {
-        diagnostics::run(&program, args, Until::Metadata, Watcher { place: Some(&place), ..Watcher::default() })?;
+        messages::run_command(Command::new(&program), args, Until::Metadata, Watcher { place: Some(&place), ..Watcher::default() })?;
         return publish(rmeta()?);
     };
     let started = |rustc: &Child| worker.started(rustc);
     if !worker.suspends() {
-        diagnostics::run(&program, args, Until::Metadata, Watcher { started: Some(&started), metadata: None, place: Some(&place) })?;
+        messages::run_command(
+            Command::new(&program),
+            args,
+            Until::Metadata,
+            Watcher { started: Some(&started), place: Some(&place), ..Watcher::default() },
+        )?;
         return publish(rmeta()?);
     }
     if worker.sandboxed {
@@ -106,8 +114,8 @@ pub fn run(
         resume = Some(worker.suspend(rustc, json, || publish(scratch::copy_into(&scratch, &rmeta()?, output)?))?);
         Ok(())
     };
-    let watcher = Watcher { started: Some(&started), metadata: Some(&mut suspend), place: Some(&place) };
-    incremental.ended(diagnostics::run(&program, args, Until::Metadata, watcher))?;
+    let watcher = Watcher { started: Some(&started), metadata: Some(&mut suspend), place: Some(&place), ..Watcher::default() };
+    incremental.ended(messages::run_command(Command::new(&program), args, Until::Metadata, watcher))?;
     match resume {
         Some(resume) => library::publish(&crate_name, &scratch, &resume.output, &resume.published, &asked, split.of(&resume)),
         // rustc said nothing of its metadata, and has ended.

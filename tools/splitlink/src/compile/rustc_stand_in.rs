@@ -11,10 +11,11 @@ use crate::compile::dependencies::add_inputs;
 use crate::files::paths::Places;
 use crate::files::rlib;
 use crate::files::scratch::{self, Scratch};
+use crate::interface::messages;
 use crate::plan::crate_type::CrateType;
 use crate::rustc::args::RustcArgs;
 use crate::rustc::command::{self, ChildFailed};
-use crate::rustc::diagnostics::{self, Until, Watcher};
+use crate::rustc::diagnostics::{Until, Watcher};
 use crate::rustc::response_file;
 use crate::shared::{self, Call, HOLLOW, client};
 use crate::worker::attached::Worker;
@@ -40,6 +41,7 @@ pub fn run(stable: bool, of_interface: bool, share: &shared::Options, command: &
     let hollow = take(&mut args, "no-codegen").is_some();
     let bootstrap = !stable || without_unstable(&mut args)?;
     let mut args = RustcArgs::parse(args);
+    let knows_interfaces = of_interface;
     let of_interface = of_interface
         && worker.is_none()
         && library(&args).is_some()
@@ -66,6 +68,9 @@ pub fn run(stable: bool, of_interface: bool, share: &shared::Options, command: &
             args.shown_crate_name(),
             args.values("crate-type").next_back().unwrap_or("bin")
         ),
+        None if knows_interfaces && args.sources().next().is_some() => {
+            messages::run_command(rustc(program, bootstrap), args, Until::EndOfLinked, Watcher::default())
+        }
         None => call(program, args, bootstrap),
     }
 }
@@ -118,12 +123,14 @@ fn make_hollow(program: &str, mut args: RustcArgs, rlib: &Path, bootstrap: bool,
     let asked = Emitted::asked(&args);
     library::forget_outputs(&mut args);
     library::emit(&mut args, scratch.path(), &asked)?;
-    if !of_interface || !interface::compile(|| rustc(program, bootstrap), &args, false, &scratch, None, None)? {
+    let is_compiled = of_interface && interface::compile(|| rustc(program, bootstrap), &args, false, &scratch, None, None)?;
+    if !is_compiled {
         let place = |kind: &str, _: &Path| (kind == "metadata").then(|| rlib.to_owned());
-        diagnostics::run_command(rustc(program, bootstrap), args, Until::Metadata, Watcher { place: Some(&place), ..Watcher::default() })?;
+        messages::run_command(rustc(program, bootstrap), args, Until::Metadata, Watcher { place: Some(&place), ..Watcher::default() })?;
     }
     let hollow = scratch.path().join(HOLLOW);
-    rlib::write_hollow(&library::emitted(scratch.path(), library::RMETA)?, &hollow)?;
+    let metadata = if is_compiled { interface::metadata(&scratch) } else { library::emitted(scratch.path(), library::RMETA)? };
+    rlib::write_hollow(&metadata, &hollow)?;
     scratch::publish(&hollow, rlib)
 }
 
@@ -143,8 +150,8 @@ fn for_both(program: &str, mut args: RustcArgs, worker: &Worker) -> Result<()> {
     };
     // Where they end up, the calls for which this runs know.
     let place = |_: &str, _: &Path| None;
-    let watcher = Watcher { started: Some(&started), metadata: Some(&mut suspend), place: Some(&place) };
-    diagnostics::run_command(rustc(program, false), args, Until::EndWithAll, watcher)?;
+    let watcher = Watcher { started: Some(&started), metadata: Some(&mut suspend), place: Some(&place), ..Watcher::default() };
+    messages::run_command(rustc(program, false), args, Until::EndWithAll, watcher)?;
     let rlib = || library::emitted(scratch.path(), library::RLIB);
     output.map_or(Ok(()), |output| scratch::publish(&rlib()?, &output))
 }
@@ -161,11 +168,9 @@ fn compile_behind_interface(program: &str, mut args: RustcArgs, rlib: &Path, boo
     if !interface::compile(|| rustc(program, bootstrap), &args, false, &scratch, None, None)? {
         return Ok(false);
     }
-    let published = scratch.path().join("published");
-    fs::rename(library::emitted(scratch.path(), library::RMETA)?, &published).with_context(|| scratch::cannot_write(&published))?;
     let place = |kind: &str, path: &Path| library::place(kind, path, ("link", rlib), scratch.path(), &asked);
-    diagnostics::run_command(rustc(program, bootstrap), args, Until::EndWithAll, Watcher { place: Some(&place), ..Watcher::default() })?;
-    interface::publish(&crate_name, &scratch, rlib, &published, &asked, SplitDebugInfo::default()).map(|()| true)
+    messages::run_command(rustc(program, bootstrap), args, Until::EndWithAll, Watcher { place: Some(&place), ..Watcher::default() })?;
+    interface::publish(&crate_name, &scratch, rlib, &interface::metadata(&scratch), &asked, SplitDebugInfo::default()).map(|()| true)
 }
 
 /// Compiles to an rlib. Metadata and notifications have to be asked for as well, or the crate would
@@ -175,7 +180,7 @@ fn compile(program: &str, mut args: RustcArgs, rlib: &Path, bootstrap: bool) -> 
     library::embed_no_bitcode(&mut args);
     args.push("emit", format!("metadata={}", scratch.path().join(library::RMETA).display()));
     let place = |kind: &str, path: &Path| (kind != "metadata").then(|| path.to_owned());
-    diagnostics::run_command(rustc(program, bootstrap), args, Until::EndWithAll, Watcher { place: Some(&place), ..Watcher::default() })
+    messages::run_command(rustc(program, bootstrap), args, Until::EndWithAll, Watcher { place: Some(&place), ..Watcher::default() })
 }
 
 fn call(program: &str, args: RustcArgs, bootstrap: bool) -> Result<()> {

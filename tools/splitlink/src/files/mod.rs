@@ -5,6 +5,7 @@ pub mod archive;
 pub(crate) mod bundled;
 pub(crate) mod coff;
 pub(crate) mod crates;
+pub(crate) mod definitions;
 pub(crate) mod exchange;
 pub(crate) mod listing;
 pub(crate) mod mach_o;

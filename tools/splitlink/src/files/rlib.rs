@@ -189,6 +189,22 @@ pub fn metadata(path: &Path) -> Result<Vec<u8>> {
         .with_context(|| format!("`{}` is not a whole Rust library (rlib)\n  help: was it truncated?", path.display()))
 }
 
+/// The last `count` bytes of the metadata in the file `path`, an `.rmeta` or an rlib.
+///
+/// # Errors
+/// If it cannot be read or has no so many.
+pub fn end_of_metadata(path: &Path, count: u64) -> Result<Vec<u8>> {
+    let mut file = Positioned::open(path)?;
+    let (mut offset, mut len) = (0, file.len);
+    if path.extension().is_some_and(|extension| extension == "rlib") {
+        let data = ReadCache::new(file);
+        (offset, len) = metadata_range(&data)?;
+        file = data.into_inner();
+    }
+    let skipped = len.checked_sub(count).context("its metadata is shorter")?;
+    read_range(file, (offset + skipped, count))
+}
+
 /// The [`metadata`] in an rlib's bytes.
 ///
 /// # Errors

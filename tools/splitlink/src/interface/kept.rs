@@ -3,6 +3,7 @@
 //! compiled because of what is below them.
 
 use super::tree::Tree;
+use crate::files::definitions::Definitions;
 use crate::files::listing::list;
 use crate::files::scratch::write_own;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ struct Record {
     folders: BTreeMap<PathBuf, String>,
     /// What was made.
     made: String,
+    definitions: Definitions,
 }
 
 impl Record {
@@ -36,6 +38,7 @@ impl Record {
             files: files.map(|file| Some((file.clone(), digest(&fs::read(file).ok()?)))).collect::<Option<_>>()?,
             folders: folders.into_iter().map(|folder| Some((folder.to_owned(), names_in(folder)?))).collect::<Option<_>>()?,
             made: digest(list(&tree.folder).as_bytes()),
+            definitions: tree.definitions.clone(),
         })
     }
 }
@@ -66,7 +69,13 @@ pub(super) fn write(tree: &Tree, root: &Path, names: [&BTreeSet<String>; 2]) {
 pub(super) fn find(folder: &Path, root: &Path, names: [&BTreeSet<String>; 2]) -> Option<Tree> {
     let record: Record = serde_json::from_str(&fs::read_to_string(record_of(folder)).ok()?).ok()?;
     let files = record.files.keys().cloned().collect();
-    let tree = Tree { root: folder.join(root), folder: folder.to_owned(), is_reduced: record.is_reduced, files };
+    let tree = Tree {
+        root: folder.join(root),
+        folder: folder.to_owned(),
+        is_reduced: record.is_reduced,
+        files,
+        definitions: record.definitions.clone(),
+    };
     let is_same = Record::new(&tree, root, names, tree.files.iter())? == record;
     is_same.then_some(tree)
 }

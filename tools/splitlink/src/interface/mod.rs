@@ -8,11 +8,15 @@
 //! [`bodies`] says which bodies those are, and [`hidden`] which functions are not even there.
 //! [`source`] cuts them out of a file, and [`tree`] does so for a crate, unless it has features of
 //! rustc's under [`conditions`] that hold. [`kept`] finds what the last build has left of that.
+//!
+//! [`definitions`] says what a message may be about, and [`messages`] shows it where others see it.
 
 mod bodies;
 mod conditions;
+mod definitions;
 mod hidden;
 mod kept;
+pub(crate) mod messages;
 mod page;
 mod source;
 pub(crate) mod tree;

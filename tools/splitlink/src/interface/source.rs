@@ -17,8 +17,10 @@
 //! as it is, since rustc counts `impl` blocks, and the numbers are in the names of symbols.
 
 use super::bodies::{is_generic, is_inert, is_visible};
+use super::definitions::definitions;
 use super::hidden::{Hidden, Names, words_of};
 use super::page::Page;
+use crate::files::definitions::Line;
 use proc_macro2::{TokenStream, TokenTree};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -36,6 +38,8 @@ pub(super) struct Source {
     pub text: String,
     /// The words in what was left out, among which are the names of other crates.
     pub words: BTreeSet<String>,
+    /// Where what floats is.
+    pub lines: Vec<Line>,
 }
 
 /// The names of the macros that a file defines.
@@ -63,6 +67,8 @@ impl Source {
 pub(super) struct Parts<'a> {
     tokens: Tokens<'a>,
     cutter: Cutter<'a>,
+    /// What messages may be about.
+    definitions: Vec<Range<usize>>,
 }
 
 impl<'a> Parts<'a> {
@@ -71,7 +77,7 @@ impl<'a> Parts<'a> {
     pub(super) fn new(text: &'a str, file: &syn::File, tokens: TokenStream, own_macros: &'a BTreeSet<String>) -> Self {
         let mut cutter = Cutter { own_macros, fixed: Vec::new(), cut: Vec::new(), dropped: Vec::new(), hidden: Vec::new() };
         cutter.items(&file.items);
-        Self { tokens: Tokens::new(text, tokens), cutter }
+        Self { tokens: Tokens::new(text, tokens), cutter, definitions: definitions(file) }
     }
 
     /// The interface without what is hidden and not in `named`; none if something fixed cannot be
@@ -79,10 +85,10 @@ impl<'a> Parts<'a> {
     pub(super) fn interface(&self, named: Option<&BTreeSet<String>>) -> Option<Source> {
         let unnamed = self.cutter.hidden.iter().filter(|hidden| named.is_some_and(|named| !named.contains(&hidden.name)));
         let unnamed: Vec<_> = unnamed.map(|hidden| hidden.range.clone()).collect();
-        let text = self.tokens.without(&self.cutter, &unnamed)?;
+        let (text, lines) = self.tokens.without(&self.cutter, &unnamed, &self.definitions)?;
         let mut words = self.tokens.words_in(&self.cutter.cut);
         words.extend(self.tokens.words_in(&unnamed));
-        Some(Source { text, words })
+        Some(Source { text, words, lines })
     }
 
     /// All that others might name, and the words by which they are named.
@@ -320,8 +326,9 @@ impl<'a> Tokens<'a> {
         Self { text, ranges }
     }
 
-    /// The text as `cutter` wants it, and without what is `unnamed`; none if something fixed cannot be left where it is.
-    fn without(&self, cutter: &Cutter<'_>, unnamed: &[Range<usize>]) -> Option<String> {
+    /// The text as `cutter` wants it, and without what is `unnamed`, with the places of what floats;
+    /// none if something fixed cannot be left where it is.
+    fn without(&self, cutter: &Cutter<'_>, unnamed: &[Range<usize>], definitions: &[Range<usize>]) -> Option<(String, Vec<Line>)> {
         let mut page = Page::default();
         // Up to where the page has what there is of the text, and the end of the token before.
         let (mut at, mut end) = (0, 0);
@@ -330,14 +337,15 @@ impl<'a> Tokens<'a> {
             if around(range, &cutter.dropped).is_some() || around(range, unnamed).is_some() {
             } else if let Some(body) = around(range, &cutter.cut) {
                 if body.start == range.start {
-                    page.float(NO_BODY, true);
+                    page.float(NO_BODY, true, None);
                 }
             } else if around(range, &cutter.fixed).is_some() {
                 page.blank(&self.text[at..range.start]);
                 page.put(token)?;
                 at = range.end;
             } else {
-                page.float(&in_one_line(token), end != range.start);
+                let of = around(range, definitions).map(|definition| definition.start);
+                page.float(&in_one_line(token), end != range.start, of);
             }
             end = range.end;
         }
@@ -419,7 +427,10 @@ mod tests {
                 "const A: &str = \"a\nb\nc\";\n\nfn f<T>() {}\nconst B: &str =\n    \"a\n\";\n",
                 "const A: &str = \"a\nb\nc\";\n\nfn f<T>() {} const B: &str = \"a\n\";\n",
             ),
-            ("#[deprecated(note = \"a\nb\")]\nfn f() {\n}\nfn g<T>() {}\n", "#[deprecated(note = \"a\nb\")] fn f() {loop{}}\n\n\nfn g<T>() {}\n"),
+            (
+                "#[deprecated(note = \"a\nb\")]\nfn f() {\n}\nfn g<T>() {}\n",
+                "#[deprecated(note = \"a\nb\")] fn f() {loop{}}\n\n\nfn g<T>() {}\n",
+            ),
             ("mod a;\nmod b {\n    fn f() { 1 }\n    fn g<T>() {}\n}\n", "mod a; mod b { fn f() {loop{}}\n\n\n    fn g<T>() {} }\n"),
             ("macro_rules! m { () => {} }\nm!();\nfn f() {}\n", "macro_rules! m { () => {} }\nm!(); fn f() {loop{}}\n"),
             (

@@ -4,6 +4,7 @@ use super::conditions::holds;
 use super::hidden::named;
 use super::kept;
 use super::source::{Parts, Source, is_for_tests, macros};
+use crate::files::definitions::Definitions;
 use anyhow::{Context, Result};
 use proc_macro2::TokenStream;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,8 @@ pub(crate) struct Tree {
     pub is_reduced: bool,
     /// The files that it was made of.
     pub(super) files: BTreeSet<PathBuf>,
+    /// Where its definitions are, by the paths of the sources.
+    pub definitions: Definitions,
 }
 
 /// What of a crate is in its interface.
@@ -104,7 +107,9 @@ impl Tree {
             return Ok(None);
         }
         write(&sources, folder)?;
+        let lines = sources.into_iter().filter(|(_, source)| !source.lines.is_empty());
         Ok(Some(Self {
+            definitions: Definitions(lines.map(|(path, source)| (path.to_string_lossy().into_owned(), source.lines)).collect()),
             root: folder.join(root),
             folder: folder.to_owned(),
             is_reduced: named.is_some(),

@@ -25,12 +25,12 @@ use crate::compile::incremental::Incremental;
 use crate::compile::split_debug_info::SplitDebugInfo;
 use crate::files::archive::file_name;
 use crate::files::scratch::{self, Finished, Scratch};
+use crate::interface::messages;
 use crate::plan::crate_type::CrateType;
 use crate::plan::{LinkPlan, VERSION};
 use crate::rustc::args::RustcArgs;
 use crate::rustc::command::{self, Given};
-use crate::rustc::diagnostics::{self, Place};
-use crate::rustc::processors;
+use crate::rustc::diagnostics::{Place, Until, Watcher};
 use crate::rustc::target_format::{self, Format};
 use crate::worker::attached::Worker;
 use anyhow::{Context, Result, bail};
@@ -40,7 +40,6 @@ use rustc_command::RustcCommand;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -176,15 +175,7 @@ fn compile(
     let recorder = capture::recorder(scratch, &name)?;
     args.remove("codegen", |value| value.starts_with("linker="));
     args.push("codegen", format!("linker={}", recorder.display()));
-    // Its messages go through our hands, so it does not see a terminal.
-    if std::io::stderr().is_terminal() && ["color", "error-format"].iter().all(|name| args.values(name).next().is_none()) {
-        args.push("color", "always");
-    }
-    let crate_name = args.shown_crate_name();
-    let mut rustc = Command::new(program);
-    rustc.args(args.into_args());
-    let _share = processors::limit_threads(&mut rustc)?;
-    diagnostics::run_as_it_is(&mut rustc, &crate_name, place)?;
+    messages::run_command(Command::new(program), args, Until::EndOfLinked, Watcher { place, ..Watcher::default() })?;
     capture::recorded(scratch)
 }
 

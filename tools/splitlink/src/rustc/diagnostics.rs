@@ -31,6 +31,9 @@ pub enum Until {
     End,
     /// To the end, and every message is shown.
     EndWithAll,
+    /// The same, of a crate that is linked: rustc notifies us of nothing, for its being told to counts
+    /// for the crate's hash.
+    EndOfLinked,
 }
 
 /// How the user asked for messages.
@@ -53,28 +56,23 @@ pub struct Watcher<'a> {
     pub metadata: Option<&'a mut AtMetadata<'a>>,
     /// Where a file ends up that rustc says it has written, if it stays; else as rustc says.
     pub place: Option<&'a Place<'a>>,
+    /// Changes a message before it is shown, one as JSON, and returns whether it did.
+    pub amend: Option<Box<dyn Fn(&mut Value) -> bool>>,
 }
 
 /// Where a file of a kind that rustc has written ends up; none if nobody is to hear of it.
 pub type Place<'a> = dyn Fn(&str, &Path) -> Option<PathBuf> + 'a;
 
-/// Runs `program` with `args`, `until` the metadata is out or to the end.
+/// Runs rustc by a `command` that says what is run, and in what environment, with `args`, `until` the
+/// metadata is out or to the end.
 ///
 /// # Errors
-/// [`ChildFailed`] with rustc's own exit code, all its messages shown, or that it cannot be
-/// started.
-pub fn run(program: &str, args: RustcArgs, until: Until, watcher: Watcher<'_>) -> Result<()> {
-    run_command(Command::new(program), args, until, watcher)
-}
-
-/// As [`run`], of a `command` that says already what is run, and in what environment.
-///
-/// # Errors
-/// As of [`run`].
+/// [`ChildFailed`] with rustc's own exit code, all its messages shown; or which crates it did not
+/// find; or that it cannot be started.
 pub fn run_command(mut command: Command, mut args: RustcArgs, mut until: Until, mut watcher: Watcher<'_>) -> Result<()> {
     let crate_name = args.shown_crate_name();
     let mut missing = Missing::default();
-    let format = ask_for_json(&mut args);
+    let format = ask_for_json(&mut args, until != Until::EndOfLinked);
     let program = command.get_program().to_string_lossy().into_owned();
     command.args(args.into_args()).stderr(Stdio::piped());
     let _share = processors::limit_threads(&mut command)?;
@@ -92,7 +90,7 @@ pub fn run_command(mut command: Command, mut args: RustcArgs, mut until: Until, 
     for line in BufReader::new(pipe).split(b'\n') {
         let mut line = line.context("cannot read rustc's messages")?;
         line.push(b'\n');
-        let message: Option<Value> = serde_json::from_slice(&line).ok();
+        let mut message: Option<Value> = serde_json::from_slice(&line).ok();
         missing.look_at(&line);
         if is_metadata_notification(message.as_ref()) {
             metadata_is_out = true;
@@ -110,6 +108,11 @@ pub fn run_command(mut command: Command, mut args: RustcArgs, mut until: Until, 
         if matches!(until, Until::MetadataInSilence | Until::EndInSilence) {
             continue;
         }
+        if let (Some(message), Some(amend)) = (&mut message, &watcher.amend)
+            && amend(message)
+        {
+            line = format!("{message}\n").into_bytes();
+        }
         let Some(shown) = show(&format, line, message, until, watcher.place) else { continue };
         if until == Until::End && !metadata_is_out {
             withheld.extend(shown);
@@ -126,26 +129,6 @@ pub fn run_command(mut command: Command, mut args: RustcArgs, mut until: Until, 
         let _ = stderr.write_all(&withheld);
     }
     Err(missing.failure(&crate_name, status))
-}
-
-/// Runs rustc as `command` says, for the crate `crate_name`, and hands its messages on as they are.
-///
-/// # Errors
-/// [`ChildFailed`] with rustc's own exit code, or which crates it did not find; or that it cannot be
-/// started.
-pub fn run_as_it_is(command: &mut Command, crate_name: &str, place: Option<&Place<'_>>) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let mut child = command::tie(command.stderr(Stdio::piped())).spawn().with_context(|| command::cannot_start("rustc", &program))?;
-    let mut missing = Missing::default();
-    for line in BufReader::new(child.stderr.take().expect("stderr is piped")).split(b'\n') {
-        let mut line = line.context("cannot read rustc's messages")?;
-        missing.look_at(&line);
-        line.push(b'\n');
-        // Nobody may be listening any more; that must not fail the build.
-        let _ = placed(line, place).map(|line| std::io::stderr().write_all(&line));
-    }
-    let status = child.wait().context("cannot wait for rustc")?;
-    if status.success() { Ok(()) } else { Err(missing.failure(crate_name, status)) }
 }
 
 /// Crates that rustc did not find.
@@ -185,8 +168,9 @@ fn end(rustc: &mut Child) {
     let _ = rustc.wait();
 }
 
-/// Makes rustc write JSON with artifact notifications, and says what the user had asked for.
-fn ask_for_json(args: &mut RustcArgs) -> Format {
+/// Makes rustc write JSON, with artifact notifications if they are wanted, and says what the user had
+/// asked for.
+fn ask_for_json(args: &mut RustcArgs, with_artifacts: bool) -> Format {
     let asked = args.values("error-format").next_back().unwrap_or("human").to_owned();
     let artifacts = args.values("json").any(|value| value.split(',').any(|kind| kind == "artifacts"));
     let json = asked == "json";
@@ -198,11 +182,13 @@ fn ask_for_json(args: &mut RustcArgs) -> Format {
     args.remove("color", |_| true);
     args.remove("error-format", |_| true);
     args.push("error-format", "json");
-    if !artifacts {
+    if with_artifacts && !artifacts {
         args.push("json", "artifacts");
     }
-    if !json && asked == "short" {
-        args.push("json", "diagnostic-short");
+    match asked.as_str() {
+        "short" => args.push("json", "diagnostic-short"),
+        "human-unicode" => args.push("json", "diagnostic-unicode"),
+        _ => {}
     }
     if !json && colour {
         args.push("json", "diagnostic-rendered-ansi");
