@@ -87,18 +87,19 @@ impl Interfaces {
         let children = message["children"].as_array_mut();
         groups.extend(children.into_iter().flatten().map(|child| {
             let places = self.take(child);
-            if let (Some(text), Some(place)) = (child["message"].as_str(), places.first()) {
-                child["message"] = format!("{text}: {}", place.for_tools()).into();
+            if let (Some(text), false) = (child["message"].as_str(), places.is_empty()) {
+                let mut told: Vec<_> = places.iter().map(Place::for_tools).collect();
+                told.dedup();
+                child["message"] = format!("{text}: {}", told.join("; ")).into();
             }
             places
         }));
         if groups.iter().all(Vec::is_empty) {
             return false;
         }
-        let notes = groups[0].iter().map(|place| {
-            let label = place.label.as_deref().unwrap_or("defined here");
-            json!({"message": format!("{label}: {}", place.for_tools()), "code": null, "level": "note", "spans": [], "children": [], "rendered": null})
-        });
+        let notes = groups[0].iter().map(
+            |place| json!({"message": place.for_tools(), "code": null, "level": "note", "spans": [], "children": [], "rendered": null}),
+        );
         let notes: Vec<_> = notes.collect();
         if let Some(children) = message["children"].as_array_mut() {
             children.splice(..0, notes);
@@ -145,7 +146,7 @@ impl Interfaces {
             line,
             columns: (start, end),
             is_primary: span["is_primary"] == true,
-            label: span["label"].as_str().map(str::to_owned),
+            label: span["label"].as_str().filter(|label| !label.is_empty()).map(str::to_owned),
             definitions: there,
         })
     }
@@ -172,11 +173,12 @@ impl Place {
         }
     }
 
-    /// The whole place in one line.
+    /// The whole place in one line, with what rustc says of it.
     fn for_tools(&self) -> String {
         let texts: Vec<_> = self.definitions.iter().filter_map(|(_, found)| Some(format!("`{}`", found.as_ref()?.text))).collect();
+        let label = self.label.as_ref().map_or(String::new(), |label| format!("{label}: "));
         let text = if texts.is_empty() { String::new() } else { format!("{} in ", texts.join(" or ")) };
-        text + &self.name()
+        format!("{label}{text}{}", self.name())
     }
 }
 
@@ -385,14 +387,20 @@ mod tests {
     #[test]
     fn for_tools() {
         let interfaces = of(&[("a", definitions("a.rs", &[(4, "pub fn f(x: u8)")]))]);
-        let mut message = message(&[span((12, 13), true)], "");
+        let mut message = message(&[span((12, 13), true), span((14, 15), true), span((30, 31), true)], "");
         let mut labelled = span((8, 10), false);
         labelled["label"] = "private".into();
         message["spans"] = json!([labelled, {"file_name": "b.rs", "text": [{"text": "f()"}]}]);
         assert!(interfaces.amend(&mut message));
         assert_eq!(message["spans"], json!([{"file_name": "b.rs", "text": [{"text": "f()"}]}]));
         let said: Vec<_> = message["children"].as_array().unwrap().iter().map(|child| child["message"].as_str().unwrap()).collect();
-        assert_eq!(said, ["private: `pub fn f(x: u8)` in a.rs (its interface)", "defined here: `pub fn f(x: u8)` in a.rs (its interface)"]);
+        assert_eq!(
+            said,
+            [
+                "private: `pub fn f(x: u8)` in a.rs (its interface)",
+                "defined here: `pub fn f(x: u8)` in a.rs (its interface); a.rs (its interface)"
+            ]
+        );
     }
 
     #[test]

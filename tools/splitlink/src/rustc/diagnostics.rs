@@ -174,6 +174,10 @@ fn ask_for_json(args: &mut RustcArgs, with_artifacts: bool) -> Format {
     let asked = args.values("error-format").next_back().unwrap_or("human").to_owned();
     let artifacts = args.values("json").any(|value| value.split(',').any(|kind| kind == "artifacts"));
     let json = asked == "json";
+    // rustc refuses the one without the other.
+    if !json && args.values("json").next().is_some() {
+        return Format { json, artifacts };
+    }
     let colour = match args.values("color").next_back() {
         Some("always") => true,
         Some("never") => false,
