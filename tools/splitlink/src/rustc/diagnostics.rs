@@ -57,8 +57,11 @@ pub struct Watcher<'a> {
     /// Where a file ends up that rustc says it has written, if it stays; else as rustc says.
     pub place: Option<&'a Place<'a>>,
     /// Changes a message before it is shown, one as JSON, and returns whether it did.
-    pub amend: Option<Box<dyn Fn(&mut Value) -> bool>>,
+    pub amend: Option<Box<Amend>>,
 }
+
+/// Changes a message, and says whether it did.
+pub type Amend = dyn Fn(&mut Value) -> bool;
 
 /// Where a file of a kind that rustc has written ends up; none if nobody is to hear of it.
 pub type Place<'a> = dyn Fn(&str, &Path) -> Option<PathBuf> + 'a;
