@@ -49,6 +49,8 @@ struct State {
 struct Build {
     /// Its open calls.
     open: usize,
+    /// Whether any call got its answer.
+    any_answered: bool,
     /// A file that is open until it ends; none if nothing tells its end.
     file: Option<File>,
 }
@@ -140,10 +142,15 @@ impl Builds {
         let mut ended = Vec::new();
         for (name, file) in files {
             let Some(build) = state.by_name.get_mut(&name) else { continue };
-            let is_closed = matches!(file.as_ref().map(|file| &file.seen), Some(Seen::Closed));
+            let is_over = match file.as_ref().map(|file| &file.seen) {
+                Some(Seen::Closed) => true,
+                // All of its calls were killed, so it was cancelled before its file was looked for.
+                Some(Seen::No { .. }) => !build.any_answered,
+                _ => false,
+            };
             build.file = file;
             // What still runs for it is about to be ended by the build system, or is wanted.
-            if is_closed && build.open == 0 {
+            if is_over && build.open == 0 {
                 state.by_name.remove(&name);
                 state.any_ended = true;
                 ended.push(name);
@@ -185,10 +192,18 @@ impl OpenCall {
         let mut state = lock(&self.builds.state);
         let new = || {
             self.builds.new.notify_all();
-            Build { open: 0, file: while_open.map(|part| File { part: part.to_owned(), seen: Seen::Unknown }) }
+            Build { open: 0, any_answered: false, file: while_open.map(|part| File { part: part.to_owned(), seen: Seen::Unknown }) }
         };
         state.by_name.entry(build.to_owned()).or_insert_with(new).open += 1;
         self.build = Some(build.to_owned());
+    }
+
+    /// Says that the call got its answer, and was not killed before.
+    pub(super) fn answered(&self) {
+        let mut state = lock(&self.builds.state);
+        if let Some(build) = self.build.as_ref().and_then(|name| state.by_name.get_mut(name)) {
+            build.any_answered = true;
+        }
     }
 
     /// Waits until the file of the call's build has been looked for once. Until a call is answered,
@@ -226,7 +241,9 @@ mod tests {
 
     /// A call of the build `build` that has come to its end.
     fn called(builds: &Arc<Builds>, build: &str) {
-        builds.call().unwrap().of(build, Some(&of(build)));
+        let mut call = builds.call().unwrap();
+        call.of(build, Some(&of(build)));
+        call.answered();
     }
 
     /// A part of the name of a file that no other test has open.
@@ -328,6 +345,21 @@ mod tests {
         assert!(builds.call().is_some(), "the other one may go on");
         assert_eq!(soon(&ends).as_deref(), Some("over"), "no call came any more");
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_build_that_is_cancelled_at_once() {
+        let builds = Builds::new(LONG);
+        let ends = ends(&builds);
+        let mut calls = [builds.call().unwrap(), builds.call().unwrap()];
+        for call in &mut calls {
+            call.of("cancelled", Some(&of("cancelled")));
+            call.await_look();
+        }
+        assert!(not_yet(&ends), "its calls were not killed yet");
+        drop(calls);
+        assert_eq!(soon(&ends).as_deref(), Some("cancelled"));
+        assert_eq!(soon(&ends).as_deref(), Some("over"));
     }
 
     #[test]

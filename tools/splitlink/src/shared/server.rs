@@ -50,7 +50,9 @@ pub fn serve(folder: &Path, name: &str, limits: &str) -> Result<()> {
                 call.of(&request.build, request.while_open.as_deref());
                 let answer: Answer = server.answer(&request, &stream).unwrap_or(None);
                 call.await_look();
-                let _ = channel::send(&answer, &stream);
+                if channel::send(&answer, &stream).is_ok() {
+                    call.answered();
+                }
             }
             // A call that got no answer shall not wait for one.
             let _ = stream.shutdown(Shutdown::Both);
