@@ -24,47 +24,61 @@ struct Remote {
     clone: Checkout,
     executor: String,
     log: PathBuf,
-    _alone: MutexGuard<'static, bool>,
+    state: MutexGuard<'static, State>,
+}
+
+/// What the tests of this run leave to each other.
+struct State {
+    /// Whether one has been here: its Bazel server lives on.
+    is_known: bool,
+    /// Whether Bazel takes for built what is on no disk of this machine.
+    is_elsewhere: bool,
 }
 
 impl Remote {
     /// The clone, if there is an executor.
     fn make() -> Result<Option<Self>> {
-        // Whether a test of this run has been here: its Bazel server lives on.
-        static ALONE: Mutex<bool> = Mutex::new(false);
+        static STATE: Mutex<State> = Mutex::new(State { is_known: false, is_elsewhere: true });
         let Some(executor) = executor() else { return Ok(None) };
-        let mut alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = cache()?.join("remote_execution");
         let server = folder.join("clone.output/server");
-        if !std::mem::replace(&mut *alone, true) && server.exists() {
+        if !std::mem::replace(&mut state.is_known, true) && server.exists() {
             // The server of an earlier run has ended with its cluster.
             fs::remove_dir_all(server)?;
         }
         let clone = Checkout::make(folder.join("clone"))?;
-        Ok(Some(Self { clone, executor, log: folder.join("execution_log.json"), _alone: alone }))
+        Ok(Some(Self { clone, executor, log: folder.join("execution_log.json"), state }))
     }
 
     /// What a build here makes of the targets. Nothing of it is left behind.
-    fn local(&self, targets: &[&str]) -> Result<Files> {
+    fn local(&mut self, targets: &[&str]) -> Result<Files> {
         self.local_with(&[], targets)
     }
 
-    fn local_with(&self, flags: &[&str], targets: &[&str]) -> Result<Files> {
-        self.clean()?;
-        let mut files = self.clone.build(flags, targets)?;
+    fn local_with(&mut self, flags: &[&str], targets: &[&str]) -> Result<Files> {
+        self.forget()?;
+        let log = format!("--execution_log_json_file={}", self.log.display());
+        let mut files = self.clone.build(&[flags, &[&log]].concat(), targets)?;
+        let ran = self.ran()?;
+        ensure!(!ran.is_empty() && ran.iter().all(|spawn| !spawn.runner.contains("remote")), "this was not all made here: {ran:?}");
         // Bazel writes the response file of a remote action on the remote machine only.
         files.retain(|name, _| !name.ends_with(".params"));
-        self.clean()?;
+        self.forget()?;
         Ok(files)
     }
 
-    fn clean(&self) -> Result<()> {
-        ensure!(self.clone.bazel().arg("clean").status()?.success(), "bazel clean failed");
-        Ok(())
+    /// Has the next build make the targets anew.
+    fn forget(&mut self) -> Result<()> {
+        // Else rules_rust's tools and what Bazel has analysed stay, where most of the time would go.
+        if std::mem::replace(&mut self.state.is_elsewhere, false) {
+            ensure!(self.clone.bazel().arg("clean").status()?.success(), "bazel clean failed");
+        }
+        self.clone.remove_outputs()
     }
 
     /// A command that builds the targets remotely; `flags` come last.
-    fn command(&self, flags: &[&str], targets: &[&str]) -> Command {
+    fn command(&mut self, flags: &[&str], targets: &[&str]) -> Command {
         let mut all = vec![
             format!("--remote_executor={}", self.executor),
             "--spawn_strategy=remote".to_owned(),
@@ -73,11 +87,12 @@ impl Remote {
             format!("--execution_log_json_file={}", self.log.display()),
         ];
         all.extend(flags.iter().map(|&flag| flag.to_owned()));
+        self.state.is_elsewhere |= flags.iter().any(|flag| flag.starts_with("--remote_download_outputs="));
         self.clone.build_command(&all.iter().map(String::as_str).collect::<Vec<_>>(), targets)
     }
 
     /// Builds the targets remotely.
-    fn build(&self, flags: &[&str], targets: &[&str]) -> Result<Files> {
+    fn build(&mut self, flags: &[&str], targets: &[&str]) -> Result<Files> {
         succeed(&mut self.command(flags, targets))?;
         self.clone.written(&[])
     }
@@ -90,7 +105,7 @@ impl Remote {
 
 #[test]
 fn what_is_built_remotely_is_what_is_built_here() -> Result<()> {
-    let Some(remote) = Remote::make()? else { return Ok(()) };
+    let Some(mut remote) = Remote::make()? else { return Ok(()) };
     let local = remote.local(&TARGETS)?;
     same(&local, &remote.build(&[], &TARGETS)?, "built remotely")?;
     let ours = remote.ran()?;
@@ -103,10 +118,11 @@ fn what_is_built_remotely_is_what_is_built_here() -> Result<()> {
     eprintln!("remote execution: {} actions of the split with Bazel", ours.len());
 
     // Another who builds the same, and wants no worker, gets all of it from the cache.
-    remote.clean()?;
+    remote.forget()?;
     same(&local, &remote.build(&["--remote_accept_cached", "--//rules/bazel:worker=false"], &TARGETS)?, "from the remote cache")?;
-    let again: Vec<_> = remote.ran()?.into_iter().filter(|spawn| spawn.runner != "remote cache hit").collect();
+    let (cached, again): (Vec<_>, Vec<_>) = remote.ran()?.into_iter().partition(|spawn| spawn.runner == "remote cache hit");
     ensure!(again.is_empty(), "these ran again: {again:?}");
+    ensure!(cached.len() == ours.len(), "{} actions came from the cache, and {} had run", cached.len(), ours.len());
     Ok(())
 }
 
@@ -115,7 +131,7 @@ const OUTPUTS: [&str; 2] = ["examples/hello/hello", "examples/hello/hello.splitl
 
 #[test]
 fn without_the_bytes_the_program_alone_comes_back() -> Result<()> {
-    let Some(remote) = Remote::make()? else { return Ok(()) };
+    let Some(mut remote) = Remote::make()? else { return Ok(()) };
     let local = remote.local(&[PROGRAM])?;
     let built = remote.build(&["--remote_download_outputs=toplevel"], &[PROGRAM])?;
     let [program, plan] = OUTPUTS;
@@ -126,7 +142,7 @@ fn without_the_bytes_the_program_alone_comes_back() -> Result<()> {
 
 #[test]
 fn what_the_cluster_has_forgotten_is_built_again() -> Result<()> {
-    let Some(remote) = Remote::make()? else { return Ok(()) };
+    let Some(mut remote) = Remote::make()? else { return Ok(()) };
     let Some(cluster) = Cluster::of_this_run() else { return Ok(()) };
     let dynamic = "--//rules/bazel:linkage=dynamic";
     let local = remote.local_with(&[dynamic], &[PROGRAM])?;
@@ -141,7 +157,7 @@ fn what_the_cluster_has_forgotten_is_built_again() -> Result<()> {
 
 #[test]
 fn a_worker_that_dies_in_the_middle_of_a_link() -> Result<()> {
-    let Some(remote) = Remote::make()? else { return Ok(()) };
+    let Some(mut remote) = Remote::make()? else { return Ok(()) };
     let Some(cluster) = Cluster::of_this_run() else { return Ok(()) };
     // The second spends its time in LTO.
     for target in [PROGRAM, "//examples/lto:static_counter_staticlib"] {
@@ -153,7 +169,7 @@ fn a_worker_that_dies_in_the_middle_of_a_link() -> Result<()> {
         ensure!(ended.status.success(), "{target}: the build failed: {}", String::from_utf8_lossy(&ended.stderr));
         ensure!(killed, "{target}: no link-only was seen, so no worker was killed");
         same(&local, &remote.clone.written(&[])?, &format!("{target}, with a worker killed"))?;
-        remote.clean()?;
+        remote.forget()?;
         same(&local, &remote.build(&["--remote_accept_cached"], &[target])?, &format!("{target}, from the cache afterwards"))?;
     }
     Ok(())
@@ -174,7 +190,7 @@ fn kill_worker_of(cluster: &Cluster, phase: &str, mut is_over: impl FnMut() -> R
 
 #[test]
 fn a_link_with_a_cache_folder_stays_here() -> Result<()> {
-    let Some(remote) = Remote::make()? else { return Ok(()) };
+    let Some(mut remote) = Remote::make()? else { return Ok(()) };
     let target = "//examples/lto:static_counter_staticlib";
     let local = remote.local(&[target])?;
     let folder = cache()?.join("remote_execution/lto_cache");
@@ -195,7 +211,7 @@ fn a_link_with_a_cache_folder_stays_here() -> Result<()> {
 
 #[test]
 fn a_server_that_does_not_answer_for_a_while() -> Result<()> {
-    let Some(remote) = Remote::make()? else { return Ok(()) };
+    let Some(mut remote) = Remote::make()? else { return Ok(()) };
     let Some(cluster) = Cluster::of_this_run() else { return Ok(()) };
     let local = remote.local(&[PROGRAM])?;
     let mut build = remote.command(&["--remote_timeout=5s", "--remote_retries=20"], &[PROGRAM]).stderr(Stdio::piped()).spawn()?;
