@@ -14,7 +14,7 @@ set -euo pipefail
 need_rust
 need python3
 
-printf '\n\npub fn takes(a: u8) {}\n' >dep.rs
+printf '\n\npub fn takes(_a: u8) {}\n' >dep.rs
 echo 'fn main() { dep::takes("text"); }' >app.rs
 "${rustc[@]}" --crate-type=rlib dep.rs
 # place FLAG...: where the message says that the function is.
