@@ -71,14 +71,20 @@ impl<'a> TwoWays<'a> {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// Plain rustc with these arguments.
+    pub fn rustc_command(&self, args: &str) -> Command {
+        let (flags, variables) = &self.reference;
+        let mut command = self.toolchain.command(&self.dir);
+        command.args(words(&format!("{args} {} {flags}", self.flags))).envs(variables.iter().copied());
+        command
+    }
+
     /// Runs plain rustc.
     ///
     /// # Errors
     /// If it fails.
     pub fn rustc(&self, args: &str) -> Result<()> {
-        let (flags, variables) = &self.reference;
-        let args = format!("{args} {} {flags}", self.flags);
-        succeed(self.toolchain.command(&self.dir).args(words(&args)).envs(variables.iter().copied())).map(drop)
+        succeed(&mut self.rustc_command(args)).map(drop)
     }
 
     /// A subcommand of splitlink's with its `options` and rustc's arguments.

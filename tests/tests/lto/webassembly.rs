@@ -3,10 +3,10 @@
 
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::rustc_fixture::project::{refused, words};
-use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, empty_folder, names_in, run, skip, splitlink, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, run, skip, succeed};
+use splitlink_tests::rustc_fixture::two_ways::TwoWays;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 use wasmparser::{KnownCustom, Name, Parser, Payload};
 
@@ -148,59 +148,33 @@ impl Module {
 }
 
 struct Build {
-    target: &'static str,
-    /// Of rustc, for every crate.
-    flags: &'static str,
-    dir: PathBuf,
+    ways: TwoWays<'static>,
+    /// The target, and rustc's flags for every crate.
+    shown: String,
 }
 
 impl Build {
     /// Compiles the libraries for both ways of linking.
-    fn new(name: &str, target: &'static str, flags: &'static str, of_clang: &str) -> Result<Option<Self>> {
-        let toolchain = Toolchain::stable();
-        if names_in(&toolchain.sysroot.join("lib/rustlib").join(target).join("lib")).is_empty() {
-            skip(&format!("no standard library for {target}; `rustup target add {target}` installs it"));
-            return Ok(None);
-        }
+    fn new(name: &str, target: &str, flags: &str, of_clang: &str) -> Result<Option<Self>> {
         if run(Command::new("node").arg("--version")).is_err() {
             skip("no `node` here to run WebAssembly; install Node.js");
             return Ok(None);
         }
-        let dir = empty_folder(&format!("lto-webassembly-{name}"))?;
-        for (file, text) in [("low.rs", LOW), ("mid.rs", MID), ("app.rs", APP), ("library.rs", LIBRARY), ("c.c", C), ("run.js", RUN)] {
-            fs::write(dir.join(file), text)?;
-        }
-        for folder in ["reference", "split"] {
-            fs::create_dir_all(dir.join(folder))?;
-        }
+        let flags = format!("--edition=2024 {flags}");
+        let Some(ways) = TwoWays::new(Toolchain::stable(), &format!("lto-webassembly-{name}"), target, &flags)? else { return Ok(None) };
+        ways.write(&[("low.rs", LOW), ("mid.rs", MID), ("app.rs", APP), ("library.rs", LIBRARY), ("c.c", C), ("run.js", RUN)])?;
+        ways.run(&format!("clang --target=wasm32 -O2 {of_clang} -c c.c -o c.o"))?;
         // GNU ar makes no index of such objects, and none is needed: an rlib has its own.
-        succeed(Command::new("clang").current_dir(&dir).args(words(&format!("--target=wasm32 -O2 {of_clang} -c c.c -o c.o"))))?;
-        succeed(Command::new("ar").current_dir(&dir).args(["rcs", "libinside.a", "c.o"]))?;
-        let build = Self { target, flags, dir };
+        ways.run("ar rcs libinside.a c.o")?;
         for (name, more) in [("low", "-Lnative=. -lstatic=inside"), ("mid", "--extern=low=reference/liblow.rlib")] {
             let args = format!("{name}.rs --crate-name={name} --crate-type=rlib -Cmetadata=1 -Ldependency=reference {more}");
-            build.rustc(&format!("{args} --out-dir=reference"))?;
+            ways.rustc(&format!("{args} --out-dir=reference"))?;
             let metadata = format!("--metadata-dir split --output split/lib{name}.rmeta");
-            succeed(&mut build.phase(&format!("metadata --lto {metadata}"), &args))?;
+            succeed(&mut ways.phase(&format!("metadata --lto {metadata}"), &args))?;
             let code = format!("--metadata-dir split --output split/lib{name}.rlib --published-metadata split/lib{name}.rmeta");
-            succeed(&mut build.phase(&format!("codegen --lto {code}"), &args))?;
+            succeed(&mut ways.phase(&format!("codegen --lto {code}"), &args))?;
         }
-        Ok(Some(build))
-    }
-
-    fn all_flags(&self) -> String {
-        format!("--edition=2024 --target={} {}", self.target, self.flags)
-    }
-
-    fn rustc(&self, args: &str) -> Result<()> {
-        succeed(Toolchain::stable().command(&self.dir).args(words(&format!("{args} {}", self.all_flags())))).map(drop)
-    }
-
-    fn phase(&self, options: &str, rustc: &str) -> Command {
-        let mut command = Command::new(splitlink());
-        command.args(words(options)).current_dir(&self.dir).arg("--").arg(&Toolchain::stable().rustc);
-        command.args(words(&format!("{rustc} {}", self.all_flags())));
-        command
+        Ok(Some(Self { ways, shown: format!("{target} {flags}") }))
     }
 
     /// The command that compiles a crate which is linked.
@@ -211,14 +185,11 @@ impl Build {
 
     fn no_link(&self, source: &str, crate_type: &str, more: &str) -> Result<()> {
         let command = "no-link --lto --plan plan.json --modules modules --metadata-dir split";
-        succeed(&mut self.phase(command, &format!("{} {more}", Self::linked(source, crate_type)))).map(drop)
+        succeed(&mut self.ways.phase(command, &format!("{} {more}", Self::linked(source, crate_type)))).map(drop)
     }
 
     fn link_only(&self, options: &str) -> Command {
-        let mut command = Command::new(splitlink());
-        command.args(words(&format!("link-only --plan plan.json --modules modules --rlib-dir split {options} --sysroot")));
-        command.arg(&Toolchain::stable().sysroot).current_dir(&self.dir);
-        command
+        self.ways.link_only(&format!("--plan plan.json --modules modules --rlib-dir split {options}"))
     }
 
     /// A module made of the staticlib `archive`.
@@ -227,19 +198,18 @@ impl Build {
         let options =
             "-flavor wasm --no-entry --gc-sections --allow-undefined --no-demangle --export=answer --export=exported_of_dependency";
         let mut lld = Command::new(host.join("bin/rust-lld"));
-        succeed(lld.args(words(&format!("{options} {archive} -o {archive}.wasm"))).current_dir(&self.dir))?;
+        succeed(lld.args(words(&format!("{options} {archive} -o {archive}.wasm"))).current_dir(&self.ways.dir))?;
         Ok(format!("{archive}.wasm"))
     }
 
     fn read(&self, name: &str) -> Result<Module> {
-        let bytes = fs::read(self.dir.join(name)).with_context(|| format!("cannot read `{name}`"))?;
+        let bytes = fs::read(self.ways.dir.join(name)).with_context(|| format!("cannot read `{name}`"))?;
         Module::read(&bytes).with_context(|| format!("`{name}` is broken"))
     }
 
     /// What Node.js prints when it is given `name`.
     fn prints(&self, name: &str) -> Result<String> {
-        let output = succeed(Command::new("node").current_dir(&self.dir).args(["--no-warnings", "run.js", name]))?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        self.ways.run(&format!("node --no-warnings run.js {name}"))
     }
 
     /// Links a crate with each kind of LTO in both ways, and compares.
@@ -247,9 +217,9 @@ impl Build {
         self.no_link(source, crate_type, "")?;
         let command = Self::linked(source, crate_type);
         let file = |folder: &str| format!("{folder}/{source}");
-        self.rustc(&format!("{command} -o {}", file("reference")))?;
+        self.ways.rustc(&format!("{command} -o {}", file("reference")))?;
         for lto in ["thin", "fat"] {
-            self.rustc(&format!("{command} -Clto={lto} -o {}", file("reference/lto")))?;
+            self.ways.rustc(&format!("{command} -Clto={lto} -o {}", file("reference/lto")))?;
             succeed(&mut self.link_only(&format!("--lto {lto} --output {}", file("split"))))?;
             let names = ["reference", "reference/lto", "split"].map(file);
             let [plain, reference, split] = if crate_type == "staticlib" {
@@ -261,7 +231,7 @@ impl Build {
             self.compare_modules([&plain, &reference, &split]).with_context(|| format!("the {crate_type} with {lto} LTO"))?;
             let [reference, split] = [reference, split].map(|name| self.read(&name).map(|module| module.code));
             let (reference, split) = (reference?, split?);
-            println!("{} {} {crate_type} {lto}: {split} bytes of code, rustc {reference}", self.target, self.flags);
+            println!("{} {crate_type} {lto}: {split} bytes of code, rustc {reference}", self.shown);
             ensure!(split * 100 <= reference * LARGEST, "{crate_type}, {lto}: {split} bytes of code, and rustc has {reference}");
         }
         Ok(())
@@ -281,9 +251,9 @@ impl Build {
     }
 }
 
-fn check(name: &str, target: &'static str, flags: &'static str, of_clang: &str, linked: &[(&str, &str)]) -> Result<(), Failure> {
+fn check(name: &str, target: &str, flags: &str, of_clang: &str, linked: &[(&str, &str)]) -> Result<(), Failure> {
     let Some(build) = Build::new(name, target, flags, of_clang)? else { return Ok(()) };
-    fs::create_dir_all(build.dir.join("reference/lto"))?;
+    fs::create_dir_all(build.ways.dir.join("reference/lto"))?;
     for (source, crate_type) in linked {
         build.compare(source, crate_type)?;
     }
@@ -321,15 +291,18 @@ fn what_is_not_done() -> Result<(), Failure> {
     for part in ["warning: the LTO cache `cache` is not used for `library`", "help: leave out `--lto-cache`"] {
         assert!(said.contains(part), "{part} in {said}");
     }
-    assert!(fs::read(build.dir.join("split/with.wasm"))? == fs::read(build.dir.join("split/without.wasm"))?, "the modules differ");
+    assert!(
+        fs::read(build.ways.dir.join("split/with.wasm"))? == fs::read(build.ways.dir.join("split/without.wasm"))?,
+        "the modules differ"
+    );
     // What is no whole object is not passed over, for what it refers to has to be kept.
-    let object = fs::read(build.dir.join("c.o"))?;
-    fs::write(build.dir.join("cut.o"), &object[..object.len() / 2])?;
+    let object = fs::read(build.ways.dir.join("c.o"))?;
+    fs::write(build.ways.dir.join("cut.o"), &object[..object.len() / 2])?;
     build.no_link("library", "cdylib", "-Clink-arg=cut.o")?;
     for lto in ["thin", "fat"] {
         let output = run(&mut build.link_only(&format!("--lto {lto} --output split/cut.wasm")))?;
         refused(&output, &["cannot use `cut.o`", "no whole WebAssembly module"])?;
-        assert!(!build.dir.join("split/cut.wasm").exists(), "something was left");
+        assert!(!build.ways.dir.join("split/cut.wasm").exists(), "something was left");
     }
     Ok(())
 }

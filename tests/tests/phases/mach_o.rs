@@ -6,11 +6,11 @@ use anyhow::{Context, Result, ensure};
 use splitlink_tests::real_programs::cache;
 use splitlink_tests::rustc_fixture::mach_o::describe;
 use splitlink_tests::rustc_fixture::project::{Project, refused, words};
-use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, empty_folder, names_in, run, skip, splitlink, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, run, skip, succeed};
+use splitlink_tests::rustc_fixture::two_ways::TwoWays;
 use splitlink_tests::zig;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
 const ARM: &str = "aarch64-apple-darwin";
@@ -33,17 +33,11 @@ const BY_ZIG: &str = "-Clinker=./zigcc -Clink-arg=-Wl,-S";
 const BY_LLD: &str = "-Clinker=rust-lld -Clinker-flavor=ld64.lld -Clink-arg=-Lstubs -Clink-arg=-S";
 
 struct Build {
-    target: &'static str,
-    dir: PathBuf,
+    ways: TwoWays<'static>,
 }
 
 impl Build {
-    fn new(name: &str, target: &'static str) -> Result<Option<Self>> {
-        let toolchain = Toolchain::stable();
-        if names_in(&toolchain.sysroot.join("lib/rustlib").join(target).join("lib")).is_empty() {
-            skip(&format!("no standard library for {target}; `rustup target add {target}` installs it"));
-            return Ok(None);
-        }
+    fn new(name: &str, target: &str) -> Result<Option<Self>> {
         let zig = match zig::install() {
             Ok(folder) => folder,
             Err(why) => {
@@ -51,93 +45,62 @@ impl Build {
                 return Ok(None);
             }
         };
-        let dir = empty_folder(&format!("mach_o-{name}"))?;
-        for (file, text) in [
+        let Some(ways) = TwoWays::new(Toolchain::stable(), &format!("mach_o-{name}"), target, "--edition=2024")? else { return Ok(None) };
+        ways.write(&[
             ("dep.rs", DEP),
             ("app.rs", "fn main() { println!(\"{}\", dep::plain()); }\n"),
             ("library.rs", "#[unsafe(no_mangle)]\npub extern \"C\" fn answer() -> u64 { dep::plain() }\n"),
             // The second is defined as C has it without a value: an archive's index names it.
             ("c.c", "int inside(void) { return 7; }\n__attribute__((common)) int tentative;\n"),
             ("main.c", "extern unsigned long answer(void);\nint main(void) { return answer() != 42; }\n"),
-        ] {
-            fs::write(dir.join(file), text)?;
-        }
-        for folder in ["reference", "split", "stubs"] {
-            fs::create_dir_all(dir.join(folder))?;
-        }
+        ])?;
+        fs::create_dir_all(ways.dir.join("stubs"))?;
         for library in ["System", "c", "m"] {
             let stub = zig.join("ziglang/lib/libc/darwin/libSystem.tbd");
-            fs::copy(stub, dir.join(format!("stubs/lib{library}.tbd"))).context("zig's library of macOS")?;
+            fs::copy(stub, ways.dir.join(format!("stubs/lib{library}.tbd"))).context("zig's library of macOS")?;
         }
         let zig_cache = cache()?.join("mach_o.zig_cache");
         let architecture = target.split('-').next().unwrap_or_default();
         for (name, command) in [("zigcc", format!("cc -target {architecture}-macos")), ("zigar", "ar".to_owned())] {
             let script = ZIG.replace("@CACHE@", &zig_cache.to_string_lossy()).replace("@ZIG@", &zig.to_string_lossy());
-            fs::write(dir.join(name), script.replace("@COMMAND@", &command))?;
-            fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o755))?;
+            fs::write(ways.dir.join(name), script.replace("@COMMAND@", &command))?;
+            fs::set_permissions(ways.dir.join(name), fs::Permissions::from_mode(0o755))?;
         }
-        succeed(Command::new("./zigcc").current_dir(&dir).args(words("-c c.c -o c.o")))?;
-        succeed(Command::new("./zigar").current_dir(&dir).args(["rcs", "libinside.a", "c.o"]))?;
-        Ok(Some(Self { target, dir }))
-    }
-
-    fn rustc(&self, args: &str) -> Command {
-        let mut command = Toolchain::stable().command(&self.dir);
-        command.args(words(&format!("{args} --edition=2024 -Copt-level=2 --target={}", self.target)));
-        command
-    }
-
-    fn phase(&self, options: &str, rustc: &str) -> Command {
-        let mut command = Command::new(splitlink());
-        command.args(words(options)).current_dir(&self.dir).arg("--").arg(&Toolchain::stable().rustc);
-        command.args(words(&format!("{rustc} --edition=2024 -Copt-level=2 --target={}", self.target)));
-        command
+        ways.run("./zigcc -c c.c -o c.o")?;
+        ways.run("./zigar rcs libinside.a c.o")?;
+        Ok(Some(Self { ways }))
     }
 
     /// Builds the library `dep` in both ways, with a native one inside: object by object, or as it
     /// is.
     fn dep(&self, modifiers: &str) -> Result<()> {
-        let dep = format!("dep.rs --crate-name=dep --crate-type=rlib -Cmetadata=1 -Lnative=. -lstatic{modifiers}=inside");
-        succeed(&mut self.phase("metadata --output split/libdep.rmeta", &dep))?;
-        succeed(&mut self.phase("codegen --output split/libdep.rlib --published-metadata split/libdep.rmeta", &dep))?;
-        let kinds = "--emit=metadata,link -Cembed-bitcode=no --error-format=json --json=artifacts";
-        succeed(&mut self.rustc(&format!("{dep} {kinds} --out-dir=reference")))?;
-        self.same("libdep.rlib")
+        self.ways.library("dep", &format!("-Lnative=. -lstatic{modifiers}=inside"))
     }
 
     /// rustc's arguments for a linked crate.
-    fn linked(&self, source: &str, crate_type: &str, name: &str, flags: &str) -> String {
+    fn linked(source: &str, crate_type: &str, name: &str, flags: &str) -> String {
         format!("{source}.rs --crate-type={crate_type} -Cmetadata=2 --extern=dep=reference/libdep.rlib -o reference/{name} {flags}")
     }
 
     fn no_link(&self, name: &str, args: &str) -> Command {
-        self.phase(&format!("no-link --plan split/{name}.json --modules split/{name}.modules --metadata-dir split"), args)
+        self.ways.phase(&format!("no-link --plan split/{name}.json --modules split/{name}.modules --metadata-dir split"), args)
     }
 
     fn link_only(&self, name: &str, options: &str) -> Command {
-        let mut command = Command::new(splitlink());
         let plan = format!("--plan split/{name}.json --modules split/{name}.modules");
-        command.args(words(&format!("link-only {plan} --rlib-dir split --output split/{name} {options} --sysroot")));
-        command.arg(&Toolchain::stable().sysroot).current_dir(&self.dir);
-        command
+        self.ways.link_only(&format!("{plan} --rlib-dir split --output split/{name} {options}"))
     }
 
     /// Links a crate in both ways; what splitlink and the linker said at last.
     fn link(&self, source: &str, crate_type: &str, name: &str, flags: &str) -> Result<Output> {
-        let args = self.linked(source, crate_type, name, flags);
-        succeed(&mut self.rustc(&args))?;
+        let args = Self::linked(source, crate_type, name, flags);
+        self.ways.rustc(&args)?;
         succeed(&mut self.no_link(name, &args))?;
         succeed(&mut self.link_only(name, &format!("--report split/{name}.report")))
     }
 
-    fn same(&self, name: &str) -> Result<()> {
-        let [reference, split] = ["reference", "split"].map(|folder| fs::read(self.dir.join(folder).join(name)));
-        ensure!(reference? == split?, "rustc's `{name}` and splitlink's differ");
-        Ok(())
-    }
-
     fn described(&self, path: &str) -> Result<Vec<String>> {
-        describe(&self.dir.join(path))
+        describe(&self.ways.dir.join(path))
     }
 
     fn check(&self) -> Result<()> {
@@ -150,7 +113,7 @@ impl Build {
                 ("app", "bin", "app_by_lld", BY_LLD, "_main"),
                 ("library", "cdylib", "library.dylib", named.as_str(), "_answer"),
             ] {
-                let said = self.link(source, crate_type, name, flags).and_then(|said| self.same(name).map(|()| said));
+                let said = self.link(source, crate_type, name, flags).and_then(|said| self.ways.same(name).map(|()| said));
                 let said = said.with_context(|| format!("the {crate_type} `{name}` with `-lstatic{modifiers}`"))?;
                 let said = String::from_utf8_lossy(&said.stderr);
                 ensure!(!said.contains("two sections"), "{said}");
@@ -164,7 +127,7 @@ impl Build {
             }
         }
         // Which the staticlib's index must be good for.
-        succeed(Command::new("./zigcc").current_dir(&self.dir).args(words("main.c split/liblibrary.a -o split/of_c")))?;
+        self.ways.run("./zigcc main.c split/liblibrary.a -o split/of_c")?;
         ensure!(self.described("split/of_c")?.iter().any(|fact| fact.starts_with("symbol _answer at ")), "no `_answer` in the program");
         Ok(())
     }
@@ -199,24 +162,24 @@ fn names_and_places() -> Result<(), Failure> {
         let facts = build.described(&format!("{folder}/library.dylib"))?;
         assert!(facts.contains(&format!("own name {folder}/library.dylib")), "{facts:#?}");
     }
-    let bytes = fs::read(build.dir.join("split/library.dylib"))?;
+    let bytes = fs::read(build.ways.dir.join("split/library.dylib"))?;
     assert!(!bytes.windows(8).any(|window| window == b".scratch"), "the library names the folder that it was made in");
 
     // rustc's variables for Apple's linkers, and none of those that it hides from them.
-    let args = build.linked("app", "bin", "app", BY_ZIG);
-    let environment = || fs::read_to_string(build.dir.join("environment"));
+    let args = Build::linked("app", "bin", "app", BY_ZIG);
+    let environment = || fs::read_to_string(build.ways.dir.join("environment"));
     let apples = |command: &mut Command| {
         let variables =
             [("IPHONEOS_DEPLOYMENT_TARGET", "16.0"), ("MACOSX_DEPLOYMENT_TARGET", "12.0"), ("WATCHOS_DEPLOYMENT_TARGET", "9.0")];
         succeed(command.envs(variables)).map(drop)
     };
-    apples(&mut build.rustc(&args))?;
+    apples(&mut build.ways.rustc_command(&args))?;
     let rustcs = environment()?;
     assert!(rustcs.contains("ZERO_AR_DATE=1") && !rustcs.contains("IPHONEOS"), "{rustcs}");
     apples(&mut build.no_link("app", &args))?;
     apples(&mut build.link_only("app", ""))?;
     assert_eq!(environment()?, rustcs);
-    build.same("app")?;
+    build.ways.same("app")?;
     let output = succeed(&mut build.link_only("app", "--print-command"))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(printed.starts_with("env -u IPHONEOS_DEPLOYMENT_TARGET") && printed.contains(" ZERO_AR_DATE=1 "), "{printed}");
@@ -228,22 +191,22 @@ fn names_and_places() -> Result<(), Failure> {
 fn sdks() -> Result<(), Failure> {
     let Some(build) = Build::new("sdks", ARM)? else { return Ok(()) };
     build.dep("")?;
-    let sdk = build.dir.join("MacOSX.sdk");
+    let sdk = build.ways.dir.join("MacOSX.sdk");
     for folder in ["MacOSX.sdk", "programs"] {
-        fs::create_dir_all(build.dir.join(folder))?;
+        fs::create_dir_all(build.ways.dir.join(folder))?;
     }
-    fs::write(build.dir.join("programs/xcrun"), format!("#!/bin/sh\necho {}\n", sdk.display()))?;
-    fs::set_permissions(build.dir.join("programs/xcrun"), fs::Permissions::from_mode(0o755))?;
+    fs::write(build.ways.dir.join("programs/xcrun"), format!("#!/bin/sh\necho {}\n", sdk.display()))?;
+    fs::set_permissions(build.ways.dir.join("programs/xcrun"), fs::Permissions::from_mode(0o755))?;
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths([build.dir.join("programs")].into_iter().chain(std::env::split_paths(&path))).context("PATH")?;
-    let args = build.linked("app", "bin", "app", BY_ZIG);
+    let path = std::env::join_paths([build.ways.dir.join("programs")].into_iter().chain(std::env::split_paths(&path))).context("PATH")?;
+    let args = Build::linked("app", "bin", "app", BY_ZIG);
     let output = run(build.no_link("app", &args).env("PATH", &path).env_remove("SDKROOT"))?;
     refused(&output, &["rustc links the crate `app` with the SDK", "MacOSX.sdk`, and `SDKROOT` names no SDK"])?;
-    assert!(!build.dir.join("split/app.json").exists());
-    succeed(build.rustc(&args).env("SDKROOT", &sdk))?;
+    assert!(!build.ways.dir.join("split/app.json").exists());
+    succeed(build.ways.rustc_command(&args).env("SDKROOT", &sdk))?;
     succeed(build.no_link("app", &args).env("SDKROOT", &sdk))?;
     succeed(build.link_only("app", "").env("SDKROOT", &sdk))?;
-    Ok(build.same("app")?)
+    Ok(build.ways.same("app")?)
 }
 
 #[test]
@@ -252,15 +215,15 @@ fn broken_and_unknown_files() -> Result<(), Failure> {
     build.dep("")?;
     let name = "liblibrary.a";
     // Only how a universal file begins: rustc itself takes a part out of one.
-    fs::write(build.dir.join("libuniversal.a"), b"\xca\xfe\xba\xbe\0\0\0\x01")?;
-    let args = build.linked("library", "staticlib", name, "-lstatic=universal -Lnative=.");
+    fs::write(build.ways.dir.join("libuniversal.a"), b"\xca\xfe\xba\xbe\0\0\0\x01")?;
+    let args = Build::linked("library", "staticlib", name, "-lstatic=universal -Lnative=.");
     succeed(&mut build.no_link(name, &args))?;
     refused(&run(&mut build.link_only(name, ""))?, &["libuniversal.a` is a universal file", "lipo -thin"])?;
 
-    let args = build.linked("app", "bin", "app", BY_ZIG);
+    let args = Build::linked("app", "bin", "app", BY_ZIG);
     succeed(&mut build.no_link("app", &args))?;
     refused(&run(&mut build.link_only("app", "--linker lld"))?, &["the bin `app` is linked for macOS", "leave out `--linker`"])?;
-    let rlib = build.dir.join("split/libdep.rlib");
+    let rlib = build.ways.dir.join("split/libdep.rlib");
     let whole = fs::read(&rlib)?;
     fs::write(&rlib, &whole[..whole.len() / 2])?;
     refused(&run(&mut build.link_only("app", ""))?, &["libdep.rlib", "not a whole Rust library"])?;
@@ -273,11 +236,11 @@ fn incremental() -> Result<(), Failure> {
     let Some(build) = Build::new("incremental", ARM)? else { return Ok(()) };
     build.dep("")?;
     for (source, crate_type, name) in [("app", "bin", "app"), ("library", "staticlib", "liblibrary.a")] {
-        let args = build.linked(source, crate_type, name, &format!("{BY_ZIG} -Cincremental=kept"));
+        let args = Build::linked(source, crate_type, name, &format!("{BY_ZIG} -Cincremental=kept"));
         for run in ["the first", "the second"] {
             succeed(&mut build.no_link(name, &args))?;
             succeed(&mut build.link_only(name, ""))?;
-            let plan = fs::read_to_string(build.dir.join(format!("split/{name}.json")))?;
+            let plan = fs::read_to_string(build.ways.dir.join(format!("split/{name}.json")))?;
             assert!(plan.contains("\"allocator-shim\""), "no shim in {run} plan of `{name}`");
         }
     }

@@ -4,12 +4,11 @@
 //! of a random name. So this program stands in front of it and runs it in that folder, with names
 //! for paths: the library's bytes then depend on nothing but what is imported.
 
-use crate::files::scratch::{self, is_scratch};
+use crate::files::{link_to_self, scratch};
 use crate::rustc::args::RustcArgs;
 use crate::rustc::command::{ChildFailed, cannot_start};
 use anyhow::{Context, Result};
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf, absolute};
 use std::process::Command;
 
@@ -27,15 +26,9 @@ const PROGRAM: &str = "program";
 pub(crate) fn stand_in_front(args: &mut RustcArgs, dir: &Path) -> Result<()> {
     let Some(default) = args.values("target").next_back().and_then(default_program) else { return Ok(()) };
     let program = args.codegen("dlltool").unwrap_or(default).to_owned();
-    let folder = dir.join(FOLDER);
-    fs::create_dir_all(&folder).with_context(|| scratch::cannot_write(&folder))?;
-    let file = folder.join(PROGRAM);
+    let link = link_to_self::make(dir, FOLDER, FOLDER)?;
+    let file = link.with_file_name(PROGRAM);
     fs::write(&file, program).with_context(|| scratch::cannot_write(&file))?;
-    let link = folder.join(FOLDER);
-    let own = std::env::current_exe().context("cannot find the splitlink program itself")?;
-    // A scratch folder may be used again.
-    let _ = fs::remove_file(&link);
-    symlink(own, &link).with_context(|| format!("cannot make the link `{}`", link.display()))?;
     args.remove_codegen("dlltool", |_| true);
     args.push("codegen", format!("dlltool={}", absolute(&link)?.display()));
     Ok(())
@@ -57,12 +50,8 @@ fn default_program(target: &str) -> Option<&'static str> {
 /// The `dlltool` that is meant where this program was called as `program`, which is the link of
 /// [`stand_in_front`].
 pub(crate) fn meant_by(program: &Path) -> Option<String> {
-    let folder = program.parent().filter(|folder| folder.ends_with(FOLDER))?;
-    let is_link = fs::symlink_metadata(program).is_ok_and(|file| file.is_symlink());
-    if !is_link || !is_scratch(folder.parent()?) {
-        return None;
-    }
-    fs::read_to_string(folder.join(PROGRAM)).ok()
+    let scratch = link_to_self::scratch_of(program, FOLDER)?;
+    fs::read_to_string(scratch.join(FOLDER).join(PROGRAM)).ok()
 }
 
 /// Runs `program`, a `dlltool`, with `args` in the folder of the library that it makes.

@@ -8,7 +8,7 @@ use super::split_debug_info::SplitDebugInfo;
 use crate::files::archive::{Archive, Builder};
 use crate::files::definitions::Definitions;
 use crate::files::rlib;
-use crate::files::scratch::{self, Finished, Scratch};
+use crate::files::scratch::{self, Scratch};
 use crate::interface::tree::{self, Extent, Tree};
 use crate::interface::{name_symbols, refused};
 use crate::rustc::args::RustcArgs;
@@ -186,13 +186,11 @@ pub(crate) fn publish(
     asked: &Emitted,
     split: SplitDebugInfo<'_>,
 ) -> Result<()> {
-    let mut finished = Finished::default();
-    let others = library::others(scratch.path());
-    split.take(&others, &mut finished)?;
-    library::finish(scratch.path(), asked, output, |_| true, &mut finished)?;
-    let mut made = split.without_dwo(library::emitted(scratch.path(), library::RLIB)?, crate_name, &others)?;
-    let published = library::read(published)?;
-    if library::read(&library::emitted(scratch.path(), library::RMETA)?)? != published {
+    library::publish_as(crate_name, scratch, output, asked, split, |made| {
+        let published = library::read(published)?;
+        if library::read(&library::emitted(scratch.path(), library::RMETA)?)? == published {
+            return Ok(made);
+        }
         let archive = Archive::read(&made)?;
         let mut exchanged = Builder::default();
         for member in &archive.members {
@@ -204,10 +202,8 @@ pub(crate) fn publish(
         }
         let new = scratch.path().join("exchanged.rlib");
         exchanged.write(&new)?;
-        made = new;
-    }
-    finished.add(made, output.to_owned());
-    finished.publish()
+        Ok(new)
+    })
 }
 
 /// `metadata` in an object file like `member` is, so that linkers take the archive for an ordinary

@@ -153,11 +153,25 @@ pub(crate) fn publish(
             published.display()
         );
     }
+    publish_as(crate_name, scratch, output, asked, split, Ok)
+}
+
+/// Moves the library that rustc has written into `scratch` to `output`, as `made_of` makes it of
+/// rustc's rlib, and what else was `asked` for.
+pub(crate) fn publish_as(
+    crate_name: &str,
+    scratch: &Scratch,
+    output: &Path,
+    asked: &Emitted,
+    split: SplitDebugInfo<'_>,
+    made_of: impl FnOnce(PathBuf) -> Result<PathBuf>,
+) -> Result<()> {
     let mut finished = Finished::default();
-    split.take(&others(scratch.path()), &mut finished)?;
+    let others = others(scratch.path());
+    split.take(&others, &mut finished)?;
     finish(scratch.path(), asked, output, |_| true, &mut finished)?;
-    let rlib = split.without_dwo(emitted(scratch.path(), RLIB)?, crate_name, &others(scratch.path()))?;
-    finished.add(rlib, output.to_owned());
+    let rlib = split.without_dwo(emitted(scratch.path(), RLIB)?, crate_name, &others)?;
+    finished.add(made_of(rlib)?, output.to_owned());
     finished.publish()
 }
 

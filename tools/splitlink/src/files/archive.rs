@@ -1,13 +1,9 @@
 //! Static archives: what is in one, and how a staticlib is put together.
 
-use crate::files::coff;
-use crate::files::mach_o;
-use crate::files::scratch;
-use crate::files::wasm;
+use crate::files::{mach_o, object_symbols, scratch};
 use anyhow::{Context, Result, bail};
 use ar_archive_writer::{ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, ObjectReader, write_archive_to_stream};
 use object::read::archive::ArchiveFile;
-use object::{Object, ObjectSymbol, SymbolKind};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -150,24 +146,8 @@ static OBJECTS: ObjectReader = ObjectReader { get_symbols: symbols, ..DEFAULT_OB
 /// Gives the name of each symbol that `object` defines for others to `add`, and says whether it is
 /// an object.
 fn symbols(object: &[u8], add: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<bool> {
-    if object.starts_with(wasm::MAGIC) {
-        let names = wasm::defined_symbols(object).map_err(io::Error::other)?;
-        return names.iter().try_for_each(|name| add(name.as_bytes())).map(|()| true);
-    }
-    if object.starts_with(mach_o::MAGIC) {
-        let names = mach_o::defined_symbols(object).map_err(io::Error::other)?;
-        return names.into_iter().try_for_each(&mut *add).map(|()| true);
-    }
-    if !object.starts_with(b"\x7fELF") && !object.starts_with(coff::MAGIC) {
-        return Ok(false);
-    }
-    for symbol in object::File::parse(object).map_err(io::Error::other)?.symbols() {
-        let is_named = !matches!(symbol.kind(), SymbolKind::File | SymbolKind::Section);
-        if is_named && symbol.is_global() && !symbol.is_undefined() {
-            add(symbol.name_bytes().map_err(io::Error::other)?)?;
-        }
-    }
-    Ok(true)
+    let Some(names) = object_symbols::defined(object).map_err(io::Error::other)? else { return Ok(false) };
+    names.into_iter().try_for_each(add).map(|()| true)
 }
 
 /// Whether a member of this name is found again. For short names ar_archive_writer 0.5.5 counts
@@ -384,7 +364,7 @@ mod tests {
                 name: name.into(),
                 value: 1,
                 size: 0,
-                kind: SymbolKind::Data,
+                kind: object::SymbolKind::Data,
                 scope,
                 weak: false,
                 section: object::write::SymbolSection::Absolute,

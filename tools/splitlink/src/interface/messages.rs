@@ -71,9 +71,9 @@ impl Interfaces {
             let mut found = Vec::<(String, Definitions)>::new();
             for file in files {
                 let (Ok(id), Some(definitions)) = (crates::identity(file), Definitions::read(file)) else { continue };
-                let name = crates::name(&id).to_owned();
-                if !found.iter().any(|other| *other == (name.clone(), definitions.clone())) {
-                    found.push((name, definitions));
+                let name = crates::name(&id);
+                if !found.iter().any(|(other, same)| other == name && *same == definitions) {
+                    found.push((name.to_owned(), definitions));
                 }
             }
             found

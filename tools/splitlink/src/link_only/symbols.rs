@@ -6,7 +6,7 @@
 //! symbols that no dylib exports. rustc itself lists static crates only
 //! (`rustc_codegen_ssa::back::linker::exported_symbols` and `linked_symbols`, 1.95).
 
-use crate::files::{rlib, wasm};
+use crate::files::{object_symbols, rlib};
 use anyhow::{Context, Result};
 use object::write;
 use object::{BinaryFormat, Object, ObjectSection, ObjectSymbol, SectionKind, SymbolFlags, SymbolKind, SymbolScope};
@@ -25,14 +25,9 @@ impl Defined {
     /// If it cannot be read or is no object file.
     pub fn add_object(&mut self, path: &Path) -> Result<()> {
         let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        if bytes.starts_with(wasm::MAGIC) {
-            let names = wasm::defined_symbols(&bytes).with_context(|| format!("cannot use the module `{}`", path.display()))?;
-            self.0.extend(names.into_iter().map(|name| name.as_bytes().to_owned()));
-            return Ok(());
-        }
-        let object = object::File::parse(&*bytes).with_context(|| format!("the module `{}` is no object file", path.display()))?;
-        // Not `is_definition`, which leaves out thread-local data.
-        self.0.extend(object.symbols().filter(|symbol| symbol.is_global() && !symbol.is_undefined()).map(|s| name_of(&s)));
+        let names = object_symbols::defined(&bytes).with_context(|| format!("cannot use the module `{}`", path.display()))?;
+        let names = names.with_context(|| format!("the module `{}` is no object file", path.display()))?;
+        self.0.extend(names.into_iter().map(<[u8]>::to_owned));
         Ok(())
     }
 

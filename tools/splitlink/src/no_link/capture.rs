@@ -1,13 +1,13 @@
 //! The capture of rustc's linker call.
 //!
-//! rustc is told that this very program is the linker, by a link of the linker's own name, from
-//! which rustc infers the linker's flavor. The link is in a scratch folder. By that this program
-//! knows that it is called as the linker, and where to record the call. No variable of the
-//! environment says so: the compiled crate could read it.
+//! rustc is told that this very program is the linker, by a link of the linker's own name
+//! ([`link_to_self`]), from which rustc infers the linker's flavor. The scratch folder of that link
+//! is where to record the call.
 //!
 //! rustc removes its temporary files when the linker returns, so the call is recorded with copies
 //! of them.
 
+use crate::files::link_to_self;
 use crate::files::scratch::{self, Scratch};
 use crate::rustc::response_file;
 use anyhow::{Context, Result};
@@ -26,21 +26,15 @@ const CALLS: &str = "capture";
 ///
 /// # Errors
 /// If it cannot be made.
-pub fn recorder(scratch: &Scratch, name: &str) -> Result<PathBuf> {
+pub(crate) fn recorder(scratch: &Scratch, name: &str) -> Result<PathBuf> {
     scratch.subdir(CALLS)?;
-    let link = scratch.subdir(LINKER)?.join(name);
-    let own = std::env::current_exe().context("cannot find the splitlink program itself")?;
-    std::os::unix::fs::symlink(&own, &link).with_context(|| format!("cannot make the link `{}`", link.display()))?;
-    Ok(link)
+    link_to_self::make(scratch.path(), LINKER, name)
 }
 
 /// The scratch folder of the no-link action whose linker this program is, if it was called as
 /// `program`, which is the path of a [`recorder`].
-pub fn scratch_of(program: &Path) -> Option<&Path> {
-    let folder = program.parent().filter(|folder| folder.ends_with(LINKER))?;
-    let scratch = folder.parent()?;
-    let is_recorder = fs::symlink_metadata(program).is_ok_and(|file| file.is_symlink());
-    (is_recorder && scratch::is_scratch(scratch) && scratch.join(CALLS).is_dir()).then_some(scratch)
+pub(crate) fn scratch_of(program: &Path) -> Option<&Path> {
+    link_to_self::scratch_of(program, LINKER).filter(|scratch| scratch.join(CALLS).is_dir())
 }
 
 /// One call of the linker.
@@ -188,19 +182,10 @@ mod tests {
     fn only_the_recorder_is_the_linker() {
         let dir = std::env::temp_dir().join(format!("splitlink-recorder-{}", std::process::id()));
         let scratch = Scratch::beside(&dir.join("plan")).unwrap();
-        let link = recorder(&scratch, "cc").unwrap();
+        let link = link_to_self::make(scratch.path(), LINKER, "cc").unwrap();
+        assert_eq!(scratch_of(&link), None, "nothing is recorded there");
+        assert_eq!(recorder(&scratch, "cc").unwrap(), link);
         assert_eq!(scratch_of(&link), Some(scratch.path()));
-        // A file of that name, a link in a folder of that name that is in no scratch folder, and
-        // this program by other names.
-        let file = scratch.path().join("linker/ld");
-        fs::write(&file, "").unwrap();
-        let elsewhere = dir.join("elsewhere");
-        fs::create_dir_all(elsewhere.join("capture")).unwrap();
-        fs::create_dir_all(elsewhere.join("linker")).unwrap();
-        std::os::unix::fs::symlink(&link, elsewhere.join("linker/cc")).unwrap();
-        for other in [file, elsewhere.join("linker/cc"), "splitlink".into(), "linker/cc".into(), "".into()] {
-            assert_eq!(scratch_of(&other), None, "{}", other.display());
-        }
         drop(scratch);
         fs::remove_dir_all(&dir).unwrap();
     }

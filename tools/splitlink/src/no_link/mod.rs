@@ -168,9 +168,9 @@ fn compile(
     scratch: &Scratch,
     place: Option<&Place<'_>>,
 ) -> Result<Vec<capture::Invocation>> {
+    dlltool::stand_in_front(&mut args, scratch.path())?;
     // rustc infers the linker's flavor from its name; a name that it does not know means the
     // target's own flavor.
-    dlltool::stand_in_front(&mut args, scratch.path())?;
     let name = linker.map_or("splitlink".to_owned(), |linker| file_name(Path::new(linker)));
     let recorder = capture::recorder(scratch, &name)?;
     args.remove("codegen", |value| value.starts_with("linker="));

@@ -10,9 +10,8 @@
 
 use super::capture::Invocation;
 use crate::files::archive::{Archive, file_name};
-use crate::files::wasm;
+use crate::files::object_symbols;
 use crate::lto::bitcode;
-use object::{Object, ObjectSymbol};
 use std::fs;
 use std::path::Path;
 
@@ -83,13 +82,7 @@ fn is_allocator_shim(bytes: &[u8]) -> bool {
     if bitcode::is_bitcode(bytes) {
         return contains(bytes, OF_SHIM);
     }
-    if bytes.starts_with(wasm::MAGIC) {
-        return wasm::defined_symbols(bytes).is_ok_and(|names| names.iter().any(|name| contains(name.as_bytes(), OF_SHIM)));
-    }
-    let Ok(object) = object::File::parse(bytes) else { return false };
-    object
-        .symbols()
-        .any(|symbol| symbol.is_global() && !symbol.is_undefined() && symbol.name_bytes().is_ok_and(|name| contains(name, OF_SHIM)))
+    object_symbols::defined(bytes).is_ok_and(|names| names.into_iter().flatten().any(|name| contains(name, OF_SHIM)))
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

@@ -26,14 +26,17 @@ impl std::fmt::Display for Format {
     }
 }
 
+/// The crate types that are linked where a dylib of Rust is not.
+const WITHOUT_DYLIBS: &[CrateType] = &[CrateType::Bin, CrateType::Cdylib, CrateType::Staticlib];
+
 /// The targets with other objects than ELF that are linked, and the crate types that are.
 pub(crate) const LINKED: [(&str, &[CrateType]); 5] = [
     // They have rustc's own linker, `rust-lld -flavor wasm`.
-    ("wasm32-unknown-unknown", &[CrateType::Bin, CrateType::Cdylib, CrateType::Staticlib]),
-    ("wasm32-wasip1", &[CrateType::Bin, CrateType::Cdylib, CrateType::Staticlib]),
+    ("wasm32-unknown-unknown", WITHOUT_DYLIBS),
+    ("wasm32-wasip1", WITHOUT_DYLIBS),
     ("x86_64-pc-windows-gnu", &[CrateType::Bin, CrateType::Cdylib, CrateType::Dylib, CrateType::ProcMacro, CrateType::Staticlib]),
-    ("aarch64-apple-darwin", &[CrateType::Bin, CrateType::Cdylib, CrateType::Staticlib]),
-    ("x86_64-apple-darwin", &[CrateType::Bin, CrateType::Cdylib, CrateType::Staticlib]),
+    ("aarch64-apple-darwin", WITHOUT_DYLIBS),
+    ("x86_64-apple-darwin", WITHOUT_DYLIBS),
 ];
 
 /// The format of the objects of `target` if a crate of this type is not linked of them here.
