@@ -7,6 +7,7 @@ use object::{Object as _, ObjectSection as _, SectionFlags};
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
 use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, run, skip, succeed};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 type Outcome = Result<(), Failure>;
@@ -32,7 +33,7 @@ fn objcopies() -> Vec<String> {
     let toolchain = Toolchain::stable();
     let own = toolchain.sysroot.join(format!("lib/rustlib/{}/bin/rust-objcopy", toolchain.host));
     let all = ["objcopy".to_owned(), own.to_string_lossy().into_owned()];
-    let (found, missing): (Vec<_>, Vec<_>) = all.into_iter().partition(|name| run(Command::new(name).arg("--version")).is_ok());
+    let (found, missing): (Vec<_>, Vec<_>) = all.into_iter().partition(|name| succeed(Command::new(name).arg("--version")).is_ok());
     for name in missing {
         skip(&format!("no `{name}` here; install binutils, or a toolchain of rustup's"));
     }
@@ -154,6 +155,12 @@ fn what_is_refused() -> Outcome {
     }
     refused(&strip(&project, "false", "--output out/x --debug-file out/y")?, &["`false` cannot make `y`", "`--only-keep-debug`"])?;
     refused(&strip(&project, "out/none", "--output out/x")?, &["objcopy", "out/none"])?;
+    // As a program whose libraries the loader does not find: it ends with 127.
+    let unstartable = project.dir.join("unstartable");
+    fs::write(&unstartable, "#!/bin/sh\necho libx.so: not found >&2\nexit 127\n")?;
+    fs::set_permissions(&unstartable, fs::Permissions::from_mode(0o755))?;
+    let output = strip(&project, "./unstartable", "--output out/x")?;
+    refused(&output, &["`./unstartable` does not start: libx.so: not found", "`LD_LIBRARY_PATH`"])?;
     let of = |artifact: &str| run(&mut project.splitlink(&words(&format!("strip --artifact {artifact} --output out/x"))));
     refused(&of("out/libdep-1.rlib")?, &["`out/libdep-1.rlib` is no program or shared library"])?;
     refused(&of("out/none")?, &["cannot read `out/none`"])?;

@@ -12,6 +12,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// What a program ends with when the loader does not find its libraries.
+const OF_LOADER: i32 = 127;
+
 /// What goes out of an artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Remove {
@@ -89,6 +92,15 @@ impl Options {
         command.args(flags).arg(as_argument(&self.artifact)).arg(to);
         let output = command.output().with_context(|| command::cannot_start("objcopy", &self.objcopy))?;
         let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.code() == Some(OF_LOADER) {
+            bail!(
+                "`{}` does not start: {}\n  \
+                 help: does it find its libraries? rustup's `rust-objcopy` needs the folder `lib` of its toolchain on `LD_LIBRARY_PATH`; \
+                 `--objcopy` names another",
+                self.objcopy,
+                said.trim()
+            );
+        }
         if !output.status.success() {
             bail!(
                 "`{}` cannot make `{}`: {}\n  help: does it know {}? GNU's does so from binutils 2.40 on; `--objcopy` names another",
