@@ -5,6 +5,7 @@ pub mod execution_log;
 pub mod formats_graph;
 pub mod invariants;
 pub mod kills;
+pub mod pip;
 pub mod real_programs;
 pub mod remote_executor;
 pub mod rules_rust;

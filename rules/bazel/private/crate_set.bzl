@@ -5,12 +5,13 @@ _EMPTY = struct(
     exchanged = depset(),
     originals = depset(),
     proc_macros = depset(),
+    purls = depset(),
     rlibs = depset(),
     rmetas = depset(),
     versions = depset(),
 )
 
-def _of_library(originals, rmeta, rlib, dwo, deps, version):
+def _of_library(originals, rmeta, rlib, dwo, deps, version, purl):
     """Makes the set that a dependent of a library sees.
 
     Args:
@@ -21,6 +22,7 @@ def _of_library(originals, rmeta, rlib, dwo, deps, version):
         dwo: The folder of its split debug information (a directory File), or None.
         deps: The set of crates that the library itself depends on.
         version: The library's version (string); empty if it has none.
+        purl: The URL of its package (string); empty if that is not known.
 
     Returns:
         A crate set of the library and all it depends on.
@@ -30,6 +32,7 @@ def _of_library(originals, rmeta, rlib, dwo, deps, version):
         exchanged = deps.exchanged,
         originals = depset(originals, transitive = [deps.originals]),
         proc_macros = deps.proc_macros,
+        purls = depset([rlib.basename + "=" + purl], transitive = [deps.purls]) if purl else deps.purls,
         rlibs = depset([rlib], transitive = [deps.rlibs]),
         rmetas = depset([rmeta], transitive = [deps.rmetas]),
         versions = depset([rlib.basename + "=" + version], transitive = [deps.versions]) if version else deps.versions,
@@ -51,6 +54,7 @@ def _of_foreign(originals, rlibs, proc_macros):
         exchanged = depset(),
         originals = depset(originals),
         proc_macros = depset(proc_macros),
+        purls = depset(),
         rlibs = depset(rlibs),
         rmetas = depset(rlibs),  # Their metadata may not be a file of its own.
         versions = depset(),
@@ -73,6 +77,7 @@ def _of_proc_macro(originals, artifact, deps):
         exchanged = deps.exchanged,
         originals = depset(originals),
         proc_macros = depset([artifact]),
+        purls = depset(),
         rlibs = depset(),
         rmetas = depset(),
         versions = depset(),
@@ -95,6 +100,7 @@ def _of_build_script(exchanged, deps):
         exchanged = depset(exchanged, transitive = [deps.exchanged]),
         originals = depset(),
         proc_macros = depset(),
+        purls = depset(),
         rlibs = depset(),
         rmetas = depset(),
         versions = depset(),
@@ -132,6 +138,7 @@ def _union(sets):
         exchanged = depset(transitive = [s.exchanged for s in sets]),
         originals = depset(transitive = [s.originals for s in sets]),
         proc_macros = depset(transitive = [s.proc_macros for s in sets]),
+        purls = depset(transitive = [s.purls for s in sets]),
         rlibs = depset(transitive = [s.rlibs for s in sets]),
         rmetas = depset(transitive = [s.rmetas for s in sets]),
         versions = depset(transitive = [s.versions for s in sets]),

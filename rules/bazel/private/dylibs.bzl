@@ -25,6 +25,10 @@ DYLIB_ATTRS = {
         default = -1,
         values = [-1, 0, 1],
     ),
+    "_auditable": attr.label(
+        default = Label("//rules/bazel:auditable"),
+        providers = [SwitchInfo],
+    ),
     "_linkage": attr.label(
         default = Label("//rules/bazel:linkage"),
         providers = [LinkageInfo],

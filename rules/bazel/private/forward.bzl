@@ -91,7 +91,7 @@ def forward_unsplit(target):
         if provider in target
     ]
 
-def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None, stripped = []):
+def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None, stripped = [], sbom = None):
     """Passes on everything of a target, with our artifact in place of rules_rust's.
 
     Args:
@@ -103,6 +103,7 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None
         report: The link report (File), or None.
         dwp: The package of its split debug information (File). Default: none.
         stripped: What `declare_strip` returned. Default: nothing.
+        sbom: What `declare_sbom` returned. Default: none.
 
     Returns:
         A list of providers without DefaultInfo.
@@ -118,6 +119,7 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None
         "modules": depset([split.link.modules]),
         "plan": depset([split.link.plan]),
         "report": depset([report] if report else []),
+        "sbom": depset([sbom] if sbom else []),
         "stripped": depset(stripped),
     })))
     return providers

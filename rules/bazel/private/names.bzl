@@ -15,6 +15,11 @@ DYLIB_TAG = "splitlink-dylib"
 # types, joined by commas.
 CRATE_TYPES_TAG_PREFIX = "splitlink-crate-types="
 
+# The tags of a library that crate_universe has written: one that says so, and one with the name of its
+# package behind this prefix (crate_universe's `make_common_attrs`, rules_rust 0.54 to 0.73).
+CRATE_UNIVERSE_TAG = "cargo-bazel"
+PACKAGE_TAG_PREFIX = "crate-name="
+
 def public_name(name):
     """Gives the name by which a user knows a target.
 

@@ -9,7 +9,7 @@ load("//rules/bazel/private/actions:no_link.bzl", "declare_no_link")
 load("//rules/bazel/private/rules:notice.bzl", "NoticeInfo")
 load(":build_script.bzl", "RUN_MNEMONIC", "split_build_script")
 load(":crate_set.bzl", "crate_set")
-load(":names.bzl", "CRATE_TYPES_TAG_PREFIX", "DYLIB_TAG", "public_crate_name", "public_label", "public_name")
+load(":names.bzl", "CRATE_TYPES_TAG_PREFIX", "CRATE_UNIVERSE_TAG", "DYLIB_TAG", "PACKAGE_TAG_PREFIX", "public_crate_name", "public_label", "public_name")
 load(":providers.bzl", "SplitInfo")
 load(":rustc_action.bzl", "crate_info_of", "find_rustc_action")
 load(":settings.bzl", "BuiltByRulesRustInfo", "FallbackInfo", "FirstPartyInfo", "HostOptLevelInfo", "LinkerInfo", "LtoCacheInfo", "LtoInfo", "SplitDebugInfoInfo", "SwitchInfo", "is_built_by_rules_rust", "is_debug_info_split", "is_exec", "is_first_party", "lto_mode_of", "opt_level_of", "say_fallback")
@@ -164,6 +164,25 @@ def _version(ctx):
     version = getattr(ctx.rule.attr, "version", "")
     return "" if version == "0.0.0" else version  # rules_rust's default.
 
+def _purl(ctx):
+    """Finds the URL of the package that a crate is of.
+
+    crate_universe tags what it writes with the package's name. Of all else nobody says where it is
+    from.
+
+    Args:
+        ctx: The aspect's context.
+
+    Returns:
+        A package URL, or the empty string.
+    """
+    version = _version(ctx)
+    tags = ctx.rule.attr.tags
+    names = [tag.removeprefix(PACKAGE_TAG_PREFIX) for tag in tags if tag.startswith(PACKAGE_TAG_PREFIX)]
+    if not version or not names or CRATE_UNIVERSE_TAG not in tags:
+        return ""
+    return "pkg:cargo/{}@{}".format(names[0], version.replace("+", "%2B"))
+
 def _split_library(target, ctx, tools, crate, found, files, known):
     """Builds a library through the split.
 
@@ -191,6 +210,7 @@ def _split_library(target, ctx, tools, crate, found, files, known):
             dwo,
             crate.deps,
             _version(ctx),
+            _purl(ctx),
         ),
         deps = crate.deps,
         help = "",

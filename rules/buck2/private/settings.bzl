@@ -8,6 +8,14 @@ def _setting(name: str, values: list[str]) -> str:
         fail("the configuration splitlink.{} is `{}`; it takes {}".format(name, value, " or ".join(values)))
     return value
 
+# `splitlink.auditable`: whether programs and shared libraries have a list of the packages that are
+# linked into them, for `cargo audit bin`. Default: off.
+is_auditable = _setting("auditable", ["off", "on"]) == "on"
+
+# `splitlink.crates_io`: the packages whose libraries are of crates.io and are called NAME-VERSION, as
+# Reindeer calls them; joined by commas, each with its cell (`root//third-party`). Default: none.
+crates_io = [package.strip() for package in read_root_config("splitlink", "crates_io", "").split(",") if package.strip()]
+
 # `splitlink.linkage`: how targets without `prefer_dynamic` are linked. Default: static.
 is_linkage_dynamic = _setting("linkage", ["static", "dynamic"]) == "dynamic"
 

@@ -53,6 +53,20 @@ def _explain(ctx: AnalysisContext, report: Artifact, directory: str) -> list[Pro
         RunInfo(args = cmd_args(tool, "explain", report)),
     ]
 
+def _sbom(ctx: AnalysisContext, report: Artifact, directory: str, crate_type: str) -> list[Provider]:
+    bill = ctx.actions.declare_output("{}/{}.cdx.json".format(directory, crate_type))
+    ctx.actions.run(
+        cmd_args(
+            ctx.attrs._rust_toolchain[SplitlinkToolchainInfo].tool,
+            "sbom",
+            cmd_args(report, format = "--report={}"),
+            cmd_args(bill.as_output(), format = "--output=" + crate_type + "={}"),
+        ),
+        category = "splitlink_sbom",
+        identifier = bill.short_path,
+    )
+    return [DefaultInfo(default_output = bill)]
+
 def split(
         ctx: AnalysisContext,
         compile_ctx,
@@ -118,7 +132,10 @@ def split(
             "plan": [DefaultInfo(default_output = compiled.plan)],
             "report": [DefaultInfo(default_output = link.report)],
         }
-        sub_targets |= {crate_type: about for crate_type in group}
+        sub_targets |= {
+            crate_type: about | {"sbom": _sbom(ctx, link.report, within, crate_type)}
+            for crate_type in group
+        }
     runtime_files = list(native.runtime_files)
     if dylibs:
         runtime_files += dylibs.directories + [made.dylib for made in dylibs.dylibs.values()]

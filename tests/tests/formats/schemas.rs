@@ -88,11 +88,11 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
         ("", json!({"version": 1, "crate": "", "file_name": "", "contains": [], "needs": [], "stamps": {}, "more": 1})),
     ];
     refuses("dylib-manifest", &manifest, &table)?;
-    let report = json!({"version": 4, "crate_name": "app", "artifacts": [{
+    let report = json!({"version": 5, "crate_name": "app", "artifacts": [{
         "crate_type": "bin", "file_name": "app", "bytes": 9, "prefer_dynamic": true,
         "crates": [
             {"crate": "a-1", "linkage": "dynamic", "from": "liba-1.so", "sysroot": false, "reason": "why"},
-            {"crate": "b-1", "label": "//b", "version": "1.2", "bytes": 9, "linkage": "static", "from": "libb-1.rlib", "sysroot": false, "reason": "why"},
+            {"crate": "b-1", "label": "//b", "version": "1.2.0", "purl": "pkg:cargo/b@1.2.0", "bytes": 9, "linkage": "static", "from": "libb-1.rlib", "sysroot": false, "reason": "why"},
             {"crate": "m-1", "linkage": "not-linked", "sysroot": false, "reason": "why"}
         ],
         "native_libraries": [{"name": "z"}, {"name": "libx.a", "carried_by": "a-1"}],
@@ -114,6 +114,7 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
         ("/artifacts/0/crates/1", json!({"crate": "a-1"})),
         ("/artifacts/0/crates/1/label", json!("")),
         ("/artifacts/0/crates/1/version", json!(1)),
+        ("/artifacts/0/crates/1/purl", json!("")),
         ("/artifacts/0/crates/1/bytes", json!("9")),
         ("/artifacts/0/bytes", json!(null)),
         ("/artifacts/0/native_libraries", json!(null)),

@@ -1,5 +1,6 @@
 //! Link-time optimisation, thin and fat, without a build system.
 
+mod audit_data;
 mod cache;
 mod cache_faults;
 mod cross_language;

@@ -1,5 +1,6 @@
 //! The four phases and `splitlink rustc`, each called as a build system would call it.
 
+mod audit_data;
 mod bundled_libraries;
 mod command_line;
 mod diagnostics;
@@ -26,6 +27,7 @@ mod reproducibility;
 mod rlib_among_types;
 mod rustc_comparison;
 mod rustc_stand_in;
+mod sbom;
 mod scratch_folders;
 mod split_debug_info;
 mod strip;

@@ -10,6 +10,7 @@ use crate::plan::crate_type::CrateType;
 use crate::run as run_elsewhere;
 use crate::rustc::command::ChildFailed;
 use crate::rustc::{diagnostics, response_file, version};
+use crate::sbom;
 use crate::shared;
 use crate::worker;
 use crate::worker::action::Action;
@@ -169,6 +170,19 @@ enum Command {
     Run(run_elsewhere::Options),
     /// Show how a link report's artifacts are linked: each crate, in which form, and why
     Explain(explain::Options),
+    /// Write down what is in an artifact, of its link report, as a software bill of materials (SBOM)
+    ///
+    /// It is CycloneDX 1.6, in JSON: the crates that are linked, the standard library's included, and
+    /// native libraries. docs/sbom.md describes it.
+    Sbom {
+        #[command(flatten)]
+        options: sbom::Options,
+        /// Where to write it (JSON); with the crate type of the artifact (`cdylib=PATH`) where the
+        /// report has several, once for each wanted. A path that itself begins with a crate type and
+        /// `=` is written `./cdylib=...`
+        #[arg(long = "output", value_name = "[TYPE=]JSON", required = true, value_parser = output)]
+        outputs: Vec<(Option<CrateType>, PathBuf)>,
+    },
     /// Run the action that a response file holds; or, with --persistent_worker, one after another
     /// that a build system asks for on standard input
     ///
@@ -289,6 +303,7 @@ fn run_command(args: impl Iterator<Item = String>, own: &[String], worker: Optio
         Command::Rustc { stable, interface, share, command } => rustc_stand_in::run(stable, interface, &share, &command, worker),
         Command::Run(options) => run_elsewhere::run(&options),
         Command::Explain(options) => explain::run(&options),
+        Command::Sbom { options, outputs } => sbom::run(&options, &outputs),
         Command::Worker(options) => worker::run(&options),
     }
 }

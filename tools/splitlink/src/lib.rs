@@ -16,16 +16,16 @@
 //! In link-only, [`formats`] decides in which form each crate is linked, and [`lto`] optimises what
 //! is linked as a whole.
 //!
-//! Debug information that compiling has put beside objects is packed by `debug_info`, for whoever
-//! asks.
+//! Debug information that compiling has put beside objects is packed by `debug_info`, and `sbom` says
+//! what is in an artifact, for whoever asks.
 //!
 //! The compiling phases also run in a persistent [`worker`], which serves metadata and codegen from
 //! one rustc process. `shared` does the same for a build system that has no workers. Only these two
 //! know of a build system: `worker` of Bazel's protocol, `shared` of which calls belong to one
 //! build.
 //!
-//! Imports run down this list only: `cli`; `no_link`; `compile`, `debug_info`, `link_only`, `run`;
-//! `shared`, `lto`; `worker`, `formats`, `interface`; `rustc`, `files`, `plan`.
+//! Imports run down this list only: `cli`; `no_link`; `compile`, `debug_info`, `link_only`, `run`,
+//! `sbom`; `shared`, `lto`; `worker`, `formats`, `interface`; `rustc`, `files`, `plan`.
 
 pub mod cli;
 mod compile;
@@ -39,5 +39,6 @@ mod no_link;
 pub mod plan;
 mod run;
 pub mod rustc;
+mod sbom;
 mod shared;
 pub mod worker;

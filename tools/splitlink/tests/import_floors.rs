@@ -9,7 +9,7 @@ use std::path::Path;
 const FLOORS: [&[&str]; 6] = [
     &["cli", "lib", "main"],
     &["no_link"],
-    &["compile", "debug_info", "link_only", "run"],
+    &["compile", "debug_info", "link_only", "run", "sbom"],
     &["lto", "shared"],
     &["formats", "interface", "worker"],
     &["files", "plan", "rustc"],

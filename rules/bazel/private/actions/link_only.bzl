@@ -40,6 +40,7 @@ def new_link(plan, modules, dwo, inputs, lld, crates, rust, env, description, lt
         modules = modules,
         path_mapping = path_mapping and in_sysroot != None,
         plan = plan,
+        purls = crates.purls,
         rlibs = crates.rlibs,
         split_debug_info = split_debug_info,
         versions = crates.versions,
@@ -112,10 +113,19 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         args.add_all(dylib_directories, before_each = "--dylib-dir")
     if report:
         args.add("--report", report)
-        args.add_all(link.rlibs, before_each = "--crate-label", map_each = _label)
-        args.add_all(link.versions, before_each = "--crate-version")
         if ctx.attr._report_times[SwitchInfo].enabled:
             args.add("--report-times")
+
+    # Whoever links an archive has more in it.
+    auditable = ctx.attr._auditable[SwitchInfo].enabled if hasattr(ctx.attr, "_auditable") else False
+    if auditable and [f for f in outputs.values() if f.extension != "a"]:
+        args.add("--auditable")
+    else:
+        auditable = False
+    if report or auditable:
+        args.add_all(link.rlibs, before_each = "--crate-label", map_each = _label)
+        args.add_all(link.versions, before_each = "--crate-version")
+        args.add_all(link.purls, before_each = "--crate-purl")
     requirements = {}
     if cache:
         requirements["no-remote-exec"] = "1"

@@ -9,6 +9,7 @@ load("//rules/bazel/private:split_aspect.bzl", "split_aspect")
 load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
 load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
+load("//rules/bazel/private/actions:sbom.bzl", "declare_sbom")
 
 def _dylib_of_target_impl(ctx):
     split = ctx.attr.target[SplitInfo]
@@ -50,6 +51,7 @@ def _dylib_of_target_impl(ctx):
             modules = depset([split.link.modules]),
             plan = depset([split.link.plan]),
             report = depset([report]),
+            sbom = depset([declare_sbom(ctx, toolchains, report, dylib)]),
         ),
         DefaultInfo(
             files = depset([dylib]),

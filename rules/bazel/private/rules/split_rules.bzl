@@ -17,6 +17,7 @@ load("//rules/bazel/private:split_aspect.bzl", "split_aspect")
 load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
 load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
+load("//rules/bazel/private/actions:sbom.bzl", "declare_sbom")
 load("//rules/bazel/private/actions:strip.bzl", "declare_strip")
 load("//rules/common:lto.bzl", "LTO_MODES")
 load(":link_together.bzl", "LinkedTogetherInfo")
@@ -128,7 +129,8 @@ def split_executable_impl(ctx):
     else:
         linked = _link(ctx, split, toolchains, executable)
         runtime_files = linked.runtime_files
-        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.report, linked.dwp, linked.stripped)
+        sbom = declare_sbom(ctx, toolchains, linked.report, executable, ctx.attr.linked_as)
+        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.report, linked.dwp, linked.stripped, sbom)
     if RunEnvironmentInfo in target:
         providers.append(target[RunEnvironmentInfo])
     return providers + [
@@ -184,7 +186,8 @@ def split_library_impl(ctx):
             linked = _link(ctx, split, toolchains, artifact)
         runtime_files = linked.runtime_files
         files = depset([artifact])
-        providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report, linked.dwp, linked.stripped)
+        sbom = declare_sbom(ctx, toolchains, linked.report, artifact, ctx.attr.linked_as)
+        providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report, linked.dwp, linked.stripped, sbom)
     else:
         fail("{} is a {} crate, which is not linked; it needs no rule of its own, rust_library targets are split where they are used".format(
             target.label,

@@ -3,10 +3,27 @@
 load("//rules/buck2/private:dylibs.bzl", "link_arguments")
 load("//rules/buck2/private:prelude.bzl", "at_argfile")
 load("//rules/buck2/private:providers.bzl", "SplitlinkToolchainInfo")
-load("//rules/buck2/private:settings.bzl", "default_linker")
+load("//rules/buck2/private:settings.bzl", "crates_io", "default_linker", "is_auditable")
 
 def _label(rlib: Artifact) -> list[str]:
     return ["--crate-label={}={}".format(rlib.basename, rlib.owner.raw_target())] if rlib.owner else []
+
+def _purl(rlib: Artifact) -> list[str]:
+    """Makes the argument that says of which package of crates.io a library is, if it is of one."""
+    if not rlib.owner:
+        return []
+    label = str(rlib.owner.raw_target())
+    package, _, target = label.partition(":")
+    if package not in crates_io:
+        return []
+
+    # The first part that begins with a digit begins the version.
+    parts = target.split("-")
+    for at in range(1, len(parts)):
+        if parts[at] and parts[at][0].isdigit() and "." in parts[at]:
+            name, version = "-".join(parts[:at]), "-".join(parts[at:])
+            return ["--crate-purl={}=pkg:cargo/{}@{}".format(rlib.basename, name, version.replace("+", "%2B"))]
+    return []
 
 def declare_link_only(
         ctx: AnalysisContext,
@@ -48,7 +65,9 @@ def declare_link_only(
         "--linker=" + linker if linker != "default" else [],
         link_arguments(dylibs, outputs.keys()),
         cmd_args(report.as_output(), format = "--report={}"),
-        [_label(rlib.artifact) for rlib in dependencies.rlibs.traverse()],
+        # Whoever links a staticlib has more in it.
+        "--auditable" if is_auditable and [each for each in outputs if each not in ("proc-macro", "staticlib")] else [],
+        [_label(rlib.artifact) + _purl(rlib.artifact) for rlib in dependencies.rlibs.traverse()],
         [cmd_args(output.as_output(), format = "--output=" + crate_type + "={}") for crate_type, output in outputs.items()],
         hidden = [native.inputs, compile_ctx.linker_with_pre_args] + ([manifest.as_output()] if manifest else []),
     )

@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub(crate) mod bundled;
+pub(crate) mod carrier;
 pub(crate) mod coff;
 pub(crate) mod crates;
 pub(crate) mod definitions;

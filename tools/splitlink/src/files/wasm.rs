@@ -29,6 +29,33 @@ pub(crate) fn custom_section(object: &[u8], name: &str) -> Result<Option<Range<u
     Ok(None)
 }
 
+/// An object with nothing but `contents` in the custom section `name`.
+pub(crate) fn object_with(name: &str, contents: &[u8]) -> Vec<u8> {
+    // A module's version; and, in `linking`, that of what linkers must know (tool-conventions,
+    // Linking.md), without which it would be no object.
+    let mut object = [MAGIC.as_slice(), &1_u32.to_le_bytes()].concat();
+    for (name, contents) in [("linking", [2].as_slice()), (name, contents)] {
+        let named = [length(name.len()), name.as_bytes().to_vec(), contents.to_vec()].concat();
+        object.push(0);
+        object.extend(length(named.len()));
+        object.extend(named);
+    }
+    object
+}
+
+/// A length in LEB128.
+fn length(mut value: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = (value & 0x7f) as u8;
+        value >>= 7;
+        bytes.push(if value == 0 { low } else { low | 0x80 });
+        if value == 0 {
+            return bytes;
+        }
+    }
+}
+
 /// Whether the module `bytes` is an object, for a linker: only these have symbols.
 ///
 /// # Errors
@@ -123,6 +150,17 @@ mod tests {
         assert_eq!(custom_section(&bytes, ".rmeta").unwrap().map(|range| range.end - range.start), Some(4));
         assert_eq!(custom_section(&bytes, "other").unwrap(), None);
         assert!(custom_section(&bytes[..bytes.len() - 1], "other").unwrap_err().to_string().contains("no whole"));
+    }
+
+    #[test]
+    fn an_object_with_a_section() {
+        // Lengths of one byte and of two.
+        for contents in [vec![7; 3], vec![7; 300]] {
+            let object = object_with(".dep-v0", &contents);
+            let range = custom_section(&object, ".dep-v0").unwrap().unwrap();
+            assert_eq!(object[range.start as usize..range.end as usize], contents);
+            assert!(is_object(&object).unwrap());
+        }
     }
 
     #[test]

@@ -259,6 +259,7 @@ mod tests {
             id: id.into(),
             label: None,
             version: None,
+            purl: None,
             bytes: None,
             linkage,
             from: from.map(str::to_owned),
@@ -307,7 +308,17 @@ bin `app` (app, 2 KiB), dylibs preferred
 
     fn linked(id: String, sysroot: bool, reason: &str) -> CrateFormat {
         let from = Some(format!("lib{id}.rlib"));
-        CrateFormat { id, label: None, version: None, bytes: Some(2048), linkage: Linkage::Static, from, sysroot, reason: reason.into() }
+        CrateFormat {
+            id,
+            label: None,
+            version: None,
+            purl: None,
+            bytes: Some(2048),
+            linkage: Linkage::Static,
+            from,
+            sysroot,
+            reason: reason.into(),
+        }
     }
 
     #[test]

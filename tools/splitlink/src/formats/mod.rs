@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod link_line;
 pub(crate) mod metadata_formats;
 pub(crate) mod offered;
+pub mod purl;
 pub mod report;
 pub(crate) mod std_manifest;
 

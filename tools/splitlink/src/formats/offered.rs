@@ -211,7 +211,7 @@ impl Decision<'_> {
                 _ => None,
             };
             let (id, sysroot) = ((*id).to_owned(), sysroot.contains(id));
-            CrateFormat { id, label: None, version: None, bytes: None, linkage, from, sysroot, reason: reason.to_string() }
+            CrateFormat { id, label: None, version: None, purl: None, bytes: None, linkage, from, sysroot, reason: reason.to_string() }
         });
         Artifact {
             crate_type: self.link.crate_type,

@@ -2,6 +2,7 @@
 //! describes it.
 
 use crate::formats::Linkage;
+use crate::formats::purl::Purl;
 use crate::plan::crate_type::CrateType;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 /// The version of the format that this program writes and reads.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// A link report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +114,9 @@ pub struct CrateFormat {
     /// Its version, where link-only was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Its package, where link-only was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purl: Option<Purl>,
     /// The size of what its rlib holds for the link, in bytes: objects, and bitcode where it is
     /// linked with LTO. Only of crates that are linked statically.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,8 @@
 use super::linking::Linking;
 use crate::files::{crates, rlib};
 use crate::formats::link_line::{self, Part};
-use crate::formats::report::{Artifact, NativeLibrary};
+use crate::formats::purl::Purl;
+use crate::formats::report::{Artifact, CrateFormat, NativeLibrary};
 use crate::plan::Item;
 use anyhow::{Context, Result};
 use object::ReadCache;
@@ -36,6 +37,39 @@ impl CrateName {
     }
 }
 
+/// The package of a crate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CratePurl {
+    /// The crate's identity.
+    id: String,
+    /// The package.
+    purl: Purl,
+}
+
+impl CratePurl {
+    /// Takes `RLIB=PURL` apart.
+    ///
+    /// # Errors
+    /// If `text` is of another form, or the package URL of something else than a Cargo package.
+    pub fn parse(text: &str) -> Result<Self> {
+        let CrateName { id, name } = CrateName::parse(text)?;
+        Ok(Self { id, purl: name.parse()? })
+    }
+}
+
+/// Gives `crates` the names that link-only was told.
+pub(crate) fn name(linking: &Linking<'_>, crates: &mut [CrateFormat]) {
+    let names = |given: &'_ [CrateName]| given.iter().map(|given| (given.id.clone(), given.name.clone())).collect::<HashMap<_, _>>();
+    let (mut labels, mut versions) = (names(&linking.options.crate_labels), names(&linking.options.crate_versions));
+    let purls = linking.options.crate_purls.iter().map(|given| (given.id.as_str(), &given.purl)).collect::<HashMap<_, _>>();
+    for found in crates {
+        found.label = labels.remove(&found.id);
+        found.purl = purls.get(found.id.as_str()).copied().cloned();
+        let of_package = || found.purl.as_ref().map(|purl| purl.semver().to_string());
+        found.version = versions.remove(&found.id).or_else(of_package);
+    }
+}
+
 /// The part of the report for the artifact that `linking` has `made`, and that goes to `output`.
 ///
 /// # Errors
@@ -44,8 +78,7 @@ pub(crate) fn report(linking: &Linking<'_>, made: &Path, output: &Path) -> Resul
     let mut artifact = linking.decision.report(output);
     artifact.bytes = fs::metadata(made).with_context(|| format!("cannot look at `{}`", made.display()))?.len();
     artifact.native_libraries = native_libraries(linking);
-    let names = |given: &'_ [CrateName]| given.iter().map(|given| (given.id.clone(), given.name.clone())).collect::<HashMap<_, _>>();
-    let (mut labels, mut versions) = (names(&linking.options.crate_labels), names(&linking.options.crate_versions));
+    name(linking, &mut artifact.crates);
     let mut bytes = HashMap::new();
     for item in items(linking) {
         let Some(id) = link_line::crate_of(item) else { continue };
@@ -56,8 +89,6 @@ pub(crate) fn report(linking: &Linking<'_>, made: &Path, output: &Path) -> Resul
         bytes.insert(id, bytes_to_link(&file)?);
     }
     for found in &mut artifact.crates {
-        found.label = labels.remove(&found.id);
-        found.version = versions.remove(&found.id);
         found.bytes = bytes.get(found.id.as_str()).copied();
     }
     Ok(artifact)

@@ -23,6 +23,7 @@ impl Linking<'_> {
         let run_paths = self.run_paths_to_dylibs(output, &args)?;
         args.extend(run_paths);
         args.extend(self.install_name(&args, output));
+        args.extend(self.audit_data(line, output)?);
         let args = self.with_one_version_script(line, args)?;
         self.call_linker(line, args, artifact, output)
     }

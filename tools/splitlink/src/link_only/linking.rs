@@ -12,11 +12,16 @@ use crate::formats::offered::{Decision, Offered};
 use crate::lto::Lto;
 use crate::plan::{CWD, Item, Link, LinkPlan, MODULES, SYSROOT};
 use anyhow::{Context, Result, bail};
+use clap::ArgGroup;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The options that show names of crates.
+const NAMES: &str = "names";
+
 /// What link-only is given.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new(NAMES).args(["report", "auditable"]).multiple(true))]
 pub struct Options {
     /// The link plan that `no-link` wrote
     #[arg(long, value_name = "JSON")]
@@ -92,13 +97,23 @@ pub struct Options {
     /// `explain` shows. [default: none]
     #[arg(long, value_name = "JSON")]
     pub report: Option<PathBuf>,
+    /// Put a list of the packages that are linked into each program, cdylib and dylib, as
+    /// cargo-auditable does, for `cargo audit bin` and its kin (docs/sbom.md). Other artifacts of the
+    /// plan have none. [default: no list]
+    #[arg(long)]
+    pub auditable: bool,
     /// Name a crate in the report by the label of its target; RLIB is the file name of the rlib, and
     /// crates that are not linked do not matter. May be given more than once. [default: no label]
-    #[arg(long = "crate-label", value_name = "RLIB=LABEL", value_parser = contents::CrateName::parse, requires = "report")]
+    #[arg(long = "crate-label", value_name = "RLIB=LABEL", value_parser = contents::CrateName::parse, requires = NAMES)]
     pub crate_labels: Vec<contents::CrateName>,
     /// Name a crate in the report by its version, likewise. [default: no version]
-    #[arg(long = "crate-version", value_name = "RLIB=VERSION", value_parser = contents::CrateName::parse, requires = "report")]
+    #[arg(long = "crate-version", value_name = "RLIB=VERSION", value_parser = contents::CrateName::parse, requires = NAMES)]
     pub crate_versions: Vec<contents::CrateName>,
+    /// Say of which package a crate is, likewise: `pkg:cargo/NAME@VERSION` for one of crates.io, with
+    /// a qualifier for one from elsewhere (`?vcs_url=...`, `?repository_url=...`,
+    /// `?download_url=...`). [default: not known]
+    #[arg(long = "crate-purl", value_name = "RLIB=PURL", value_parser = contents::CratePurl::parse, requires = NAMES)]
+    pub crate_purls: Vec<contents::CratePurl>,
     /// Put into the report how long each run of LTO took, which makes its bytes others each time.
     /// [default: leave times out]
     #[arg(long, requires = "report")]

@@ -2,6 +2,7 @@
 //!
 //! It needs no rustc, no source and no metadata.
 
+mod audit_data;
 mod contents;
 pub(crate) mod dylibs;
 mod import_library;
@@ -55,6 +56,11 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
                 output.display()
             );
         }
+    }
+    if options.auditable
+        && !outputs.iter().any(|(crate_type, _)| link_for(&plan, *crate_type).is_ok_and(|link| audit_data::is_for(link.crate_type)))
+    {
+        bail!("`--auditable` is for programs, cdylibs and dylibs, and none is linked of `{}`\n  help: leave it out", plan.crate_name);
     }
     let mut places = options.places();
     places.inputs("an rlib", &rlibs);
@@ -132,8 +138,19 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
 }
 
 /// What this phase itself makes in the scratch folder, sooner or later.
-const MADE: [&str; 10] =
-    ["bundled", "linker", "linker-arguments", "lto", "merged", "metadata", "reduced", "whole", scratch::MARKER, scratch::PUBLISH];
+const MADE: [&str; 11] = [
+    "auditable",
+    "bundled",
+    "linker",
+    "linker-arguments",
+    "lto",
+    "merged",
+    "metadata",
+    "reduced",
+    "whole",
+    scratch::MARKER,
+    scratch::PUBLISH,
+];
 
 /// Where the artifact called `file_name` is made: in the scratch folder itself, whose path some
 /// linkers write into it (gold, into a cdylib), or, if something there has that name, in a folder

@@ -1,0 +1,132 @@
+//! `splitlink sbom`: a bill of materials of what is linked, in CycloneDX's JSON. docs/sbom.md
+//! describes it.
+//!
+//! Of the same report come the same bytes. So there is no timestamp, and no serial number, which the
+//! specification wants to be another each time that a bill is made; both are optional.
+
+mod cyclonedx;
+
+use crate::files::paths::Places;
+use crate::files::scratch::{Finished, Scratch};
+use crate::formats::Linkage;
+use crate::formats::report::{Artifact, CrateFormat, LinkReport, NativeLibrary};
+use crate::plan::crate_type::CrateType;
+use anyhow::{Context, Result, bail};
+use cyclonedx::{Bom, Component, Composition, Metadata, Property, SPEC_VERSION, Tools};
+use std::path::PathBuf;
+
+/// What the bill is made of.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The link report that `link-only --report` wrote
+    #[arg(long, value_name = "JSON")]
+    report: PathBuf,
+}
+
+/// Writes the bills that `outputs` ask for, by crate type (`None`: the report's only artifact).
+///
+/// # Errors
+/// If the report cannot be read, or has no such artifact.
+pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Result<()> {
+    let mut places = Places::default();
+    places.inputs("the link report", [&options.report]);
+    for (_, output) in outputs {
+        places.output("the bill of materials", output);
+    }
+    places.check()?;
+    let report = LinkReport::read(&options.report)?;
+    let mut finished = Finished::default();
+    for (crate_type, output) in outputs {
+        let artifact = artifact_for(&report, *crate_type)
+            .with_context(|| format!("cannot write `{}` of the link report `{}`", output.display(), options.report.display()))?;
+        let scratch = Scratch::beside(output)?;
+        let mut text = serde_json::to_string_pretty(&bom(&report.crate_name, artifact)).context("the bill cannot be written")?;
+        text.push('\n');
+        finished.add_bytes(&scratch, text.as_bytes(), output.clone())?;
+        finished.keep(scratch);
+    }
+    finished.publish()
+}
+
+fn artifact_for(report: &LinkReport, crate_type: Option<CrateType>) -> Result<&Artifact> {
+    let types = || report.artifacts.iter().map(|artifact| artifact.crate_type.name()).collect::<Vec<_>>().join(", ");
+    match (crate_type, report.artifacts.as_slice()) {
+        (None, [only]) => Ok(only),
+        (None, _) => bail!("it has several artifacts: {}\n  help: give one `--output TYPE=FILE` for each that is wanted", types()),
+        (Some(wanted), artifacts) => artifacts.iter().find(|artifact| artifact.crate_type == wanted).with_context(|| {
+            format!("it has no {wanted}\n  help: it is of these, with which a path may not begin if it is to be one: {}", types())
+        }),
+    }
+}
+
+/// The bill of `artifact`, of the crate `crate_name`.
+fn bom(crate_name: &str, artifact: &Artifact) -> Bom {
+    let top = format!("artifact:{}", artifact.file_name);
+    let crates = artifact.crates.iter().filter(|linked| linked.linkage != Linkage::NotLinked).map(of_crate);
+    let mut components: Vec<Component> = crates.chain(artifact.native_libraries.iter().map(of_native_library)).collect();
+    components.sort_by(|one, other| (&one.name, &one.version, &one.bom_ref).cmp(&(&other.name, &other.version, &other.bom_ref)));
+    let is_program = artifact.crate_type == CrateType::Bin;
+    Bom {
+        schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        bom_format: "CycloneDX",
+        spec_version: SPEC_VERSION,
+        version: 1,
+        metadata: Metadata {
+            tools: Tools {
+                components: vec![Component {
+                    r#type: "application",
+                    name: "splitlink".to_owned(),
+                    version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+                    ..Component::default()
+                }],
+            },
+            component: Component {
+                r#type: if is_program { "application" } else { "library" },
+                bom_ref: Some(top.clone()),
+                name: crate_name.to_owned(),
+                properties: vec![property("crate-type", artifact.crate_type.name()), property("file-name", &artifact.file_name)],
+                ..Component::default()
+            },
+        },
+        components,
+        // A link knows what comes together, and not who asked for it.
+        compositions: vec![Composition { aggregate: "unknown", dependencies: vec![top] }],
+    }
+}
+
+fn of_crate(linked: &CrateFormat) -> Component {
+    let name = linked.id.split_once('-').map_or(linked.id.as_str(), |(name, _)| name);
+    let linkage = serde_json::to_value(linked.linkage).ok();
+    let said = [
+        ("kind", Some(if linked.sysroot { "std" } else { "crate" })),
+        ("crate", Some(linked.id.as_str())),
+        ("linkage", linkage.as_ref().and_then(|value| value.as_str())),
+        ("from", linked.from.as_deref()),
+        ("label", linked.label.as_deref()),
+    ];
+    Component {
+        r#type: "library",
+        bom_ref: Some(format!("crate:{}", linked.id)),
+        name: linked.purl.as_ref().map_or(name, |purl| purl.name()).to_owned(),
+        version: linked.version.clone(),
+        purl: linked.purl.as_ref().map(ToString::to_string),
+        properties: said.into_iter().filter_map(|(name, value)| Some(property(name, value?))).collect(),
+    }
+}
+
+fn of_native_library(library: &NativeLibrary) -> Component {
+    let within = library.carried_by.as_ref().map_or_else(String::new, |id| format!("{id}/"));
+    let said = [("kind", Some("native")), ("carried-by", library.carried_by.as_deref())];
+    Component {
+        r#type: "library",
+        bom_ref: Some(format!("native:{within}{}", library.name)),
+        name: library.name.clone(),
+        properties: said.into_iter().filter_map(|(name, value)| Some(property(name, value?))).collect(),
+        ..Component::default()
+    }
+}
+
+/// A property, under a name of splitlink's own.
+fn property(name: &str, value: &str) -> Property {
+    Property { name: format!("splitlink:{name}"), value: value.to_owned() }
+}
