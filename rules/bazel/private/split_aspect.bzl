@@ -292,6 +292,8 @@ def _split_linked(target, ctx, tools, crate, found, files, known):
         lto = crate.lto,
         path_mapping = inputs.path_mapping,
         split_debug_info = crate.split_debug_info,
+        version = _version(ctx),
+        purl = _purl(ctx),
         description = "{} {}".format("dylib" if library else crate.info.type, crate.display_name),
     )
 

@@ -25,6 +25,7 @@ mod rule_classes;
 mod rules_rust_attributes;
 mod rules_rust_settings;
 mod run_paths;
+mod sbom;
 mod split_debug_info;
 mod tool_configuration;
 mod toolchain_inputs;

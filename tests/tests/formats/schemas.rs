@@ -88,7 +88,7 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
         ("", json!({"version": 1, "crate": "", "file_name": "", "contains": [], "needs": [], "stamps": {}, "more": 1})),
     ];
     refuses("dylib-manifest", &manifest, &table)?;
-    let report = json!({"version": 5, "crate_name": "app", "artifacts": [{
+    let report = json!({"version": 5, "crate_name": "app", "crate_version": "1.0.0", "crate_purl": "pkg:cargo/app@1.0.0", "artifacts": [{
         "crate_type": "bin", "file_name": "app", "bytes": 9, "prefer_dynamic": true,
         "crates": [
             {"crate": "a-1", "linkage": "dynamic", "from": "liba-1.so", "sysroot": false, "reason": "why"},
@@ -104,6 +104,8 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
     let table = [
         ("/version", json!(1)),
         ("/crate_name", json!("")),
+        ("/crate_version", json!("")),
+        ("/crate_purl", json!(1)),
         ("/artifacts", json!([])),
         ("/artifacts/0/crate_type", json!("rlib")),
         ("/artifacts/0/prefer_dynamic", json!("yes")),

@@ -114,7 +114,15 @@ fn the_packages_are_those_of_the_report() -> Outcome {
     )));
     good(&run(link.arg(&toolchain.sysroot))?)?;
     let of_dylib = packages(&project.read("out/libdep-1.so")?)?;
-    assert!(of_dylib.iter().any(|package| package.ends_with(" root")), "{of_dylib:?}");
+    assert_eq!(of_dylib, ["the-dep 0.4.0 crates.io root"]);
+    for (options, root) in [
+        ("--root-version 1.2.3", "app 1.2.3 local root"),
+        ("--root-version 1.2.3 --root-purl pkg:cargo/the-app@1.2.3", "the-app 1.2.3 crates.io root"),
+    ] {
+        good(&project.link_only_with(&format!("{LINK} --auditable {PURL} {options}"))?)?;
+        let found = packages(&project.read("out/artifact")?)?;
+        assert!(found.len() == 2 && found.iter().any(|package| package == root), "{options}: {found:?}");
+    }
     for (options, names, expected) in [
         ("", PURL, "the-dep 0.4.0 crates.io"),
         ("", "--crate-version libdep-1.rlib=0.4.0", "dep 0.4.0 unknown"),
@@ -135,7 +143,10 @@ fn the_packages_are_those_of_the_report() -> Outcome {
 #[test]
 fn what_is_refused() -> Outcome {
     let project = Project::planned("audit_data_refused")?;
-    for (names, said) in [("--crate-version libdep-1.rlib=0.4", "the version `0.4` of the crate `dep` is none of a Cargo package")] {
+    for (names, said) in [
+        ("--crate-version libdep-1.rlib=0.4", "the version `0.4` of the crate `dep` is none of a Cargo package"),
+        ("--root-version one", "the version `one` of the crate `app` is none of a Cargo package"),
+    ] {
         refused(&project.link_only_with(&format!("{LINK} --auditable {names}"))?, &[said])?;
         project.nothing_left(&["out/artifact"])?;
     }

@@ -39,7 +39,9 @@ fn reported(name: &str) -> Result<Project> {
     good(&project.compile("metadata --output out/libdep-1.rmeta", &dep)?)?;
     good(&project.compile("codegen --output out/libdep-1.rlib --published-metadata out/libdep-1.rmeta", &dep)?)?;
     good(&project.no_link(&project.linked("app", "bin"))?)?;
-    good(&project.link_only_with(&format!("--rlib out/libdep-1.rlib --output out/artifact --report out/report.json {NAMES}"))?)?;
+    good(&project.link_only_with(&format!(
+        "--rlib out/libdep-1.rlib --output out/artifact --report out/report.json {NAMES} --root-version 1.2.3"
+    ))?)?;
     Ok(project)
 }
 
@@ -87,7 +89,8 @@ fn agrees(project: &Project, path: &str, crate_type: &str) -> Result<Vec<Value>>
     for never in ["serialNumber", "timestamp"] {
         ensure!(!bom.to_string().contains(never), "{never}: {bom}");
     }
-    ensure!(bom["metadata"]["component"]["name"] == report["crate_name"], "{bom}");
+    let root = &bom["metadata"]["component"];
+    ensure!(root["name"] == report["crate_name"] && root["version"] == report["crate_version"], "{bom}");
     Ok(components.clone())
 }
 
@@ -110,6 +113,7 @@ fn of_a_program() -> Outcome {
     good(&sbom(&project, "--output out/bom.json")?)?;
     let components = agrees(&project, "out/bom.json", "bin")?;
     let of = |reference: &str| components.iter().find(|component| component["bom-ref"] == reference).cloned().unwrap_or_default();
+    assert_eq!(json_of(&project, "out/bom.json")?["metadata"]["component"]["version"], "1.2.3");
     let dep = of("crate:dep-1");
     assert_eq!((&dep["name"], &dep["version"], &dep["purl"]), (&json!("the-dep"), &json!("0.4.0"), &json!("pkg:cargo/the-dep@0.4.0")));
     assert_eq!(properties(&dep)["label"], "//third:dep");

@@ -5,7 +5,7 @@ load("//rules/bazel/private:settings.bzl", "LinkerInfo", "LtoCacheInfo", "Switch
 load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 load(":arguments.bzl", "new_arguments")
 
-def new_link(plan, modules, dwo, inputs, lld, crates, rust, env, description, lto, path_mapping, split_debug_info):
+def new_link(plan, modules, dwo, inputs, lld, crates, rust, env, description, lto, path_mapping, split_debug_info, version, purl):
     """Gathers what it takes to link a crate.
 
     Args:
@@ -22,6 +22,8 @@ def new_link(plan, modules, dwo, inputs, lld, crates, rust, env, description, lt
         lto: The mode of LTO, one of LTO_MODES.
         path_mapping: Whether Bazel may map the paths of what is linked (docs/worker.md).
         split_debug_info: Whether debug information is in files of its own.
+        version: The version of the crate (string); empty if it has none.
+        purl: The URL of its package (string); empty if that is not known.
 
     Returns:
         A struct to be given to `declare_link_only`.
@@ -40,9 +42,11 @@ def new_link(plan, modules, dwo, inputs, lld, crates, rust, env, description, lt
         modules = modules,
         path_mapping = path_mapping and in_sysroot != None,
         plan = plan,
+        purl = purl,
         purls = crates.purls,
         rlibs = crates.rlibs,
         split_debug_info = split_debug_info,
+        version = version,
         versions = crates.versions,
         sysroot = rust.sysroot,
     )
@@ -126,6 +130,10 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         args.add_all(link.rlibs, before_each = "--crate-label", map_each = _label)
         args.add_all(link.versions, before_each = "--crate-version")
         args.add_all(link.purls, before_each = "--crate-purl")
+        if link.version:
+            args.add("--root-version", link.version)
+        if link.purl:
+            args.add("--root-purl", link.purl)
     requirements = {}
     if cache:
         requirements["no-remote-exec"] = "1"

@@ -282,7 +282,14 @@ mod tests {
             native_libraries: vec![of_crate("libz.a", Some("a-1")), of_crate("c", None)],
             left_out,
         };
-        LinkReport { version: VERSION, crate_name: "app".into(), artifacts: vec![artifact], lto: Vec::new() }
+        LinkReport {
+            version: VERSION,
+            crate_name: "app".into(),
+            crate_version: None,
+            crate_purl: None,
+            artifacts: vec![artifact],
+            lto: Vec::new(),
+        }
     }
 
     fn options(all: bool, named: Option<&str>, linkage: Option<&str>) -> Options {
@@ -386,7 +393,8 @@ bin `app` (app, 2 KiB), dylibs preferred
         let fat = Milliseconds { total: 9, merge: Some(1), optimise: Some(2), generate: Some(5) };
         let thin = Milliseconds { total: 7, merge: None, optimise: None, generate: None };
         let lto = vec![group(None), group(Some(fat)), group(Some(thin))];
-        let report = LinkReport { version: VERSION, crate_name: "x".into(), artifacts: Vec::new(), lto };
+        let report =
+            LinkReport { version: VERSION, crate_name: "x".into(), crate_version: None, crate_purl: None, artifacts: Vec::new(), lto };
         let tables = tables(&report, &options(false, None, None));
         let head = |number| format!("LTO group {number} (fat): cdylib, staticlib\n  took part: 3 modules, its own and of 1 crates: a-1\n");
         let kept = "  kept: 1 symbols for others, C names count: answer\n  made: 2 objects of 6 KiB, the largest of 5 KiB\n";

@@ -20,6 +20,12 @@ pub struct LinkReport {
     pub version: u32,
     /// The name of the crate that is linked.
     pub crate_name: String,
+    /// Its version, where link-only was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crate_version: Option<String>,
+    /// Its package, where link-only was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crate_purl: Option<Purl>,
     /// One for each crate type that was linked.
     pub artifacts: Vec<Artifact>,
     /// One for each run of LTO; none without.

@@ -74,9 +74,20 @@ impl Linking<'_> {
     fn compressed_packages(&self, output: &Path) -> Result<Vec<u8>> {
         let mut crates = self.decision.report(output).crates;
         super::contents::name(self, &mut crates);
-        let packages = packages(&self.plan.crate_name, &crates)?;
+        let packages = packages(self.root()?, &crates)?;
         let json = serde_json::to_string(&VersionInfo { packages, format: FORMAT }).context("the packages cannot be written")?;
         Ok(miniz_oxide::deflate::compress_to_vec_zlib(json.as_bytes(), COMPRESSION))
+    }
+
+    /// The package that is linked.
+    fn root(&self) -> Result<Package> {
+        let name = &self.plan.crate_name;
+        let known = match super::contents::root(self) {
+            (_, Some(purl)) => of_purl(&purl),
+            (Some(version), None) => plain(name.clone(), semver_of(name, &version)?, Source::Local),
+            (None, None) => plain(name.clone(), UNKNOWN_VERSION, Source::Local),
+        };
+        Ok(Package { root: true, ..known })
     }
 
     /// An object of this link, by which another is made that fits it.
@@ -97,18 +108,17 @@ impl Linking<'_> {
     }
 }
 
-/// The packages of the crate `name` and of those of `crates` that are linked, sorted and each once.
+/// The package `root` and those of `crates` that are linked, sorted and each once.
 /// Those of the standard library, of which no version is known, are left out as cargo-auditable leaves
 /// them out.
-fn packages(name: &str, crates: &[CrateFormat]) -> Result<Vec<Package>> {
+fn packages(root: Package, crates: &[CrateFormat]) -> Result<Vec<Package>> {
     let mut packages = Vec::new();
     for linked in crates.iter().filter(|linked| linked.linkage != Linkage::NotLinked && !linked.sysroot) {
         packages.push(package(linked)?);
     }
-    let of_root = |package: &Package| package.name == name && package.version == UNKNOWN_VERSION;
     // A program and a library of one package are one.
-    packages.retain(|package| !of_root(package));
-    packages.push(Package { root: true, ..plain(name.to_owned(), UNKNOWN_VERSION, Source::Local) });
+    packages.retain(|package| *package != Package { root: false, ..root.clone() });
+    packages.push(root);
     packages.sort();
     packages.dedup();
     Ok(packages)
@@ -116,30 +126,35 @@ fn packages(name: &str, crates: &[CrateFormat]) -> Result<Vec<Package>> {
 
 fn package(linked: &CrateFormat) -> Result<Package> {
     if let Some(purl) = &linked.purl {
-        return Ok(plain(purl.name().to_owned(), purl.semver(), source(purl)));
+        return Ok(of_purl(purl));
     }
     let name = linked.id.split_once('-').map_or(linked.id.as_str(), |(name, _)| name);
     let version = match &linked.version {
         None => UNKNOWN_VERSION,
-        Some(version) => semver::Version::parse(version).with_context(|| {
-            format!(
-                "the version `{version}` of the crate `{name}` is none of a Cargo package, and audit data wants one\n  \
-                 help: give it three numbers, as in 1.0.0"
-            )
-        })?,
+        Some(version) => semver_of(name, version)?,
     };
     // A label of the main repository says where it comes from; nothing else does.
     let is_local = linked.label.as_ref().is_some_and(|label| label.starts_with("//"));
     Ok(plain(name.to_owned(), version, if is_local { Source::Local } else { Source::Other("unknown".to_owned()) }))
 }
 
-fn source(purl: &Purl) -> Source {
-    match purl.origin() {
+fn semver_of(name: &str, version: &str) -> Result<semver::Version> {
+    semver::Version::parse(version).with_context(|| {
+        format!(
+            "the version `{version}` of the crate `{name}` is none of a Cargo package, and audit data wants one\n  \
+             help: give it three numbers, as in 1.0.0"
+        )
+    })
+}
+
+fn of_purl(purl: &Purl) -> Package {
+    let source = match purl.origin() {
         Origin::CratesIo => Source::CratesIo,
         Origin::Git => Source::Git,
         Origin::Registry => Source::Registry,
         Origin::Elsewhere => Source::Other("unknown".to_owned()),
-    }
+    };
+    plain(purl.name().to_owned(), purl.semver(), source)
 }
 
 /// A package whose dependencies nobody told.
@@ -193,7 +208,8 @@ mod tests {
         let twice = ["dep-1", "dep-2"].map(|id| linked(id, Some("//dep"), None, None));
         let own = linked("app-1", Some("//app"), None, None);
         let crates = [vec![not_linked, of_std, inside, own], twice.to_vec()].concat();
-        let listed = packages("app", &crates).unwrap().into_iter().map(|package| format!("{} {}", package.name, package.root));
+        let root = Package { root: true, ..plain("app".into(), UNKNOWN_VERSION, Source::Local) };
+        let listed = packages(root, &crates).unwrap().into_iter().map(|package| format!("{} {}", package.name, package.root));
         assert_eq!(listed.collect::<Vec<_>>(), ["app true", "dep false", "z false"]);
     }
 }

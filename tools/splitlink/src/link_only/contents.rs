@@ -70,6 +70,21 @@ pub(crate) fn name(linking: &Linking<'_>, crates: &mut [CrateFormat]) {
     }
 }
 
+/// The version and the package of the crate that is linked, as far as link-only was told. That may be
+/// a library, which is linked as a dylib.
+pub(crate) fn root(linking: &Linking<'_>) -> (Option<String>, Option<Purl>) {
+    let options = linking.options;
+    let own = linking.link.line.iter().find_map(|item| if let Item::WholeCrate { id } = item { Some(id) } else { None });
+    let (version, purl) = match own {
+        Some(own) => (
+            options.crate_versions.iter().find(|given| given.id == *own).map(|given| &given.name),
+            options.crate_purls.iter().find(|given| given.id == *own).map(|given| &given.purl),
+        ),
+        None => (options.root_version.as_ref(), options.root_purl.as_ref()),
+    };
+    (version.cloned().or_else(|| purl.map(|purl| purl.semver().to_string())), purl.cloned())
+}
+
 /// The part of the report for the artifact that `linking` has `made`, and that goes to `output`.
 ///
 /// # Errors

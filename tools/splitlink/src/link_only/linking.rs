@@ -9,6 +9,7 @@ use crate::files::paths::{Places, as_argument};
 use crate::files::scratch::{self, Scratch};
 use crate::formats::dylib_manifest;
 use crate::formats::offered::{Decision, Offered};
+use crate::formats::purl::Purl;
 use crate::lto::Lto;
 use crate::plan::{CWD, Item, Link, LinkPlan, MODULES, SYSROOT};
 use anyhow::{Context, Result, bail};
@@ -114,6 +115,13 @@ pub struct Options {
     /// `?download_url=...`). [default: not known]
     #[arg(long = "crate-purl", value_name = "RLIB=PURL", value_parser = contents::CratePurl::parse, requires = NAMES)]
     pub crate_purls: Vec<contents::CratePurl>,
+    /// The version of the crate that is linked. That of a library which is linked as a dylib comes
+    /// from `--crate-version`, as its package does from `--crate-purl`. [default: not known]
+    #[arg(long, value_name = "VERSION", requires = NAMES)]
+    pub root_version: Option<String>,
+    /// The package of the crate that is linked, in the form of `--crate-purl`. [default: not known]
+    #[arg(long, value_name = "PURL", requires = NAMES)]
+    pub root_purl: Option<Purl>,
     /// Put into the report how long each run of LTO took, which makes its bytes others each time.
     /// [default: leave times out]
     #[arg(long, requires = "report")]

@@ -126,7 +126,9 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
         finished.add(artifact, output.clone());
     }
     if let Some(path) = &options.report {
-        let report = LinkReport { version: report::VERSION, crate_name: plan.crate_name.clone(), artifacts, lto };
+        let (crate_version, crate_purl) = links.first().map_or((None, None), contents::root);
+        let crate_name = plan.crate_name.clone();
+        let report = LinkReport { version: report::VERSION, crate_name, crate_version, crate_purl, artifacts, lto };
         let scratch = Scratch::beside(path)?;
         finished.add_bytes(&scratch, report.to_text().as_bytes(), path.clone())?;
         finished.keep(scratch);

@@ -40,7 +40,7 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
         let artifact = artifact_for(&report, *crate_type)
             .with_context(|| format!("cannot write `{}` of the link report `{}`", output.display(), options.report.display()))?;
         let scratch = Scratch::beside(output)?;
-        let mut text = serde_json::to_string_pretty(&bom(&report.crate_name, artifact)).context("the bill cannot be written")?;
+        let mut text = serde_json::to_string_pretty(&bom(&report, artifact)).context("the bill cannot be written")?;
         text.push('\n');
         finished.add_bytes(&scratch, text.as_bytes(), output.clone())?;
         finished.keep(scratch);
@@ -59,8 +59,8 @@ fn artifact_for(report: &LinkReport, crate_type: Option<CrateType>) -> Result<&A
     }
 }
 
-/// The bill of `artifact`, of the crate `crate_name`.
-fn bom(crate_name: &str, artifact: &Artifact) -> Bom {
+/// The bill of `artifact`, one of `report`.
+fn bom(report: &LinkReport, artifact: &Artifact) -> Bom {
     let top = format!("artifact:{}", artifact.file_name);
     let crates = artifact.crates.iter().filter(|linked| linked.linkage != Linkage::NotLinked).map(of_crate);
     let mut components: Vec<Component> = crates.chain(artifact.native_libraries.iter().map(of_native_library)).collect();
@@ -83,9 +83,10 @@ fn bom(crate_name: &str, artifact: &Artifact) -> Bom {
             component: Component {
                 r#type: if is_program { "application" } else { "library" },
                 bom_ref: Some(top.clone()),
-                name: crate_name.to_owned(),
+                name: report.crate_purl.as_ref().map_or(report.crate_name.as_str(), |purl| purl.name()).to_owned(),
+                version: report.crate_version.clone(),
+                purl: report.crate_purl.as_ref().map(ToString::to_string),
                 properties: vec![property("crate-type", artifact.crate_type.name()), property("file-name", &artifact.file_name)],
-                ..Component::default()
             },
         },
         components,

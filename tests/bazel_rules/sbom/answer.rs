@@ -1,0 +1,4 @@
+#[unsafe(no_mangle)]
+pub extern "C" fn sbom_answer() -> u64 {
+    own::answer()
+}
