@@ -7,5 +7,6 @@ mod linker;
 mod real_programs;
 mod remote_execution;
 mod rules;
+mod sbom;
 mod shared_rustc;
 mod toolchains;
