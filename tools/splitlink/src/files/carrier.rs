@@ -52,3 +52,50 @@ pub(crate) fn object_with(name: &str, contents: &[u8], symbol: &str, like: &[u8]
 pub(crate) fn is_object(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x7fELF") || bytes.starts_with(wasm::MAGIC) || bytes.starts_with(coff::MAGIC) || bytes.starts_with(mach_o::MAGIC)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object::elf::{EF_ARM_ABI_FLOAT_HARD, EF_ARM_EABI_VER5, EF_RISCV_FLOAT_ABI_DOUBLE, ELFOSABI_FREEBSD};
+    use object::{Architecture, Endianness, FileFlags, ObjectSection as _, ObjectSymbol as _};
+
+    fn like(format: BinaryFormat, architecture: Architecture, endian: Endianness, flags: FileFlags) -> Vec<u8> {
+        let mut object = Object::new(format, architecture, endian);
+        object.flags = flags;
+        object.write().unwrap()
+    }
+
+    #[test]
+    fn it_is_like_the_others_of_the_link() {
+        let elf = |os_abi, e_flags| FileFlags::Elf { os_abi, abi_version: 0, e_flags };
+        for (format, architecture, endian, flags) in [
+            (BinaryFormat::Elf, Architecture::X86_64, Endianness::Little, elf(0, 0)),
+            (BinaryFormat::Elf, Architecture::X86_64, Endianness::Little, elf(ELFOSABI_FREEBSD, 0)),
+            (BinaryFormat::Elf, Architecture::I386, Endianness::Little, elf(0, 0)),
+            (BinaryFormat::Elf, Architecture::Arm, Endianness::Little, elf(0, EF_ARM_EABI_VER5 | EF_ARM_ABI_FLOAT_HARD)),
+            (BinaryFormat::Elf, Architecture::Riscv64, Endianness::Little, elf(0, EF_RISCV_FLOAT_ABI_DOUBLE)),
+            (BinaryFormat::Elf, Architecture::PowerPc64, Endianness::Big, elf(0, 2)),
+            (BinaryFormat::Coff, Architecture::X86_64, Endianness::Little, FileFlags::None),
+        ] {
+            let like = like(format, architecture, endian, flags);
+            assert!(is_object(&like));
+            let made = object_with(".dep-v0", b"contents", "SYMBOL", &like).unwrap();
+            let (made, like) = (object::File::parse(&*made).unwrap(), object::File::parse(&*like).unwrap());
+            assert_eq!((made.architecture(), made.endianness()), (like.architecture(), like.endianness()));
+            let section = made.section_by_name(".dep-v0").unwrap();
+            assert_eq!(section.data().unwrap(), b"contents");
+            let symbol = made.symbols().find(|symbol| symbol.name() == Ok("SYMBOL")).unwrap();
+            assert!(symbol.is_global() && symbol.section_index() == Some(section.index()));
+            if format == BinaryFormat::Elf {
+                assert_eq!(made.flags(), like.flags());
+                // Not loaded, not exported, and no reason for an executable stack.
+                assert_eq!(section.flags(), SectionFlags::Elf { sh_flags: 0 });
+                assert_eq!(symbol.scope(), SymbolScope::Linkage);
+                assert!(made.section_by_name(".note.GNU-stack").is_some());
+            }
+        }
+        let mach_o = like(BinaryFormat::MachO, Architecture::Aarch64, Endianness::Little, FileFlags::None);
+        assert!(object_with("x", b"", "x", &mach_o).unwrap_err().to_string().contains("Mach-O"));
+        assert!(object_with("x", b"", "x", b"no object").is_err() && !is_object(b"BC\xc0\xde"));
+    }
+}
