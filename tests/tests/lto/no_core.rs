@@ -39,7 +39,7 @@ fn both() -> Result<()> {
     let mut no_link = project.splitlink(&words("no-link --lto --plan out/plan.json --modules out/modules --"));
     // `no_core` is unstable.
     good(&run(no_link.env("RUSTC_BOOTSTRAP", "1").arg(&Toolchain::stable().rustc).args(args))?)?;
-    for options in ["--lto thin", "--lto thin --lto-cache out/cache", "--lto fat"] {
+    for options in ["--lto thin", "--lto thin --lto-cache out/cache", "--lto fat", "--lto thin --auditable"] {
         let link = || -> Result<()> {
             good(&project.link_only_with(&format!("{options} --output out/artifact"))?)?;
             let output = run(&mut Command::new(project.dir.join("out/artifact")))?;
@@ -53,5 +53,12 @@ fn both() -> Result<()> {
         project.splitlink(&words("link-only --plan out/plan.json --modules out/modules --lto thin --sysroot empty --output out/other"));
     let texts = ["no linker for thin LTO: there is no `bin/rust-lld` of any target in `empty/lib/rustlib`", "--lto-linker"];
     refused(&run(&mut link)?, &texts)?;
+    project.nothing_left(&["out/other"])?;
+
+    // Bitcode does not say what objects are like.
+    project.write("out/modules/bin/symbols.o", b"BC\xc0\xde")?;
+    let output = project.link_only_with("--auditable --output out/other")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(exit_code(&output) == 1 && said.contains("the bin `bare` has no object of Rust's") && said.contains("help: "), "{said}");
     project.nothing_left(&["out/other"])
 }

@@ -145,7 +145,7 @@ struct ShortNames<'a>(HashMap<&'a str, String>);
 impl<'a> ShortNames<'a> {
     fn of(crates: &'a [CrateFormat]) -> Self {
         let plain = |c: &CrateFormat| {
-            let name = c.id.split_once('-').map_or(c.id.as_str(), |(name, _)| name);
+            let name = c.crate_name();
             c.version.as_ref().map_or_else(|| name.to_owned(), |version| format!("{name} {version}"))
         };
         let mut times: HashMap<String, usize> = HashMap::new();

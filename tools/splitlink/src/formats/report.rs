@@ -149,6 +149,13 @@ pub struct LeftOut {
     pub reason: String,
 }
 
+impl CrateFormat {
+    /// The crate's name, without what tells its builds apart.
+    pub fn crate_name(&self) -> &str {
+        self.id.split_once('-').map_or(self.id.as_str(), |(name, _)| name)
+    }
+}
+
 impl LinkReport {
     /// Reads the report at `path`.
     ///

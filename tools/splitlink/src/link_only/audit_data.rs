@@ -128,7 +128,7 @@ fn package(linked: &CrateFormat) -> Result<Package> {
     if let Some(purl) = &linked.purl {
         return Ok(of_purl(purl));
     }
-    let name = linked.id.split_once('-').map_or(linked.id.as_str(), |(name, _)| name);
+    let name = linked.crate_name();
     let version = match &linked.version {
         None => UNKNOWN_VERSION,
         Some(version) => semver_of(name, version)?,

@@ -53,9 +53,10 @@ fn artifact_for(report: &LinkReport, crate_type: Option<CrateType>) -> Result<&A
     match (crate_type, report.artifacts.as_slice()) {
         (None, [only]) => Ok(only),
         (None, _) => bail!("it has several artifacts: {}\n  help: give one `--output TYPE=FILE` for each that is wanted", types()),
-        (Some(wanted), artifacts) => artifacts.iter().find(|artifact| artifact.crate_type == wanted).with_context(|| {
-            format!("it has no {wanted}\n  help: it is of these, with which a path may not begin if it is to be one: {}", types())
-        }),
+        (Some(wanted), artifacts) => artifacts
+            .iter()
+            .find(|artifact| artifact.crate_type == wanted)
+            .with_context(|| format!("it has no {wanted}\n  help: what it has: {}", types())),
     }
 }
 
@@ -96,7 +97,6 @@ fn bom(report: &LinkReport, artifact: &Artifact) -> Bom {
 }
 
 fn of_crate(linked: &CrateFormat) -> Component {
-    let name = linked.id.split_once('-').map_or(linked.id.as_str(), |(name, _)| name);
     let linkage = serde_json::to_value(linked.linkage).ok();
     let said = [
         ("kind", Some(if linked.sysroot { "std" } else { "crate" })),
@@ -108,7 +108,7 @@ fn of_crate(linked: &CrateFormat) -> Component {
     Component {
         r#type: "library",
         bom_ref: Some(format!("crate:{}", linked.id)),
-        name: linked.purl.as_ref().map_or(name, |purl| purl.name()).to_owned(),
+        name: linked.purl.as_ref().map_or(linked.crate_name(), |purl| purl.name()).to_owned(),
         version: linked.version.clone(),
         purl: linked.purl.as_ref().map(ToString::to_string),
         properties: said.into_iter().filter_map(|(name, value)| Some(property(name, value?))).collect(),
