@@ -91,7 +91,7 @@ def forward_unsplit(target):
         if provider in target
     ]
 
-def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None, stripped = [], sbom = None):
+def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None, stripped = [], sbom = None, sizes = None):
     """Passes on everything of a target, with our artifact in place of rules_rust's.
 
     Args:
@@ -104,6 +104,7 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None
         dwp: The package of its split debug information (File). Default: none.
         stripped: What `declare_strip` returned. Default: nothing.
         sbom: What `declare_sbom` returned. Default: none.
+        sizes: What is in the artifact (File). Default: none.
 
     Returns:
         A list of providers without DefaultInfo.
@@ -120,6 +121,7 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None
         "plan": depset([split.link.plan]),
         "report": depset([report] if report else []),
         "sbom": depset([sbom] if sbom else []),
+        "sizes": depset([sizes] if sizes else []),
         "stripped": depset(stripped),
     })))
     return providers

@@ -2,6 +2,7 @@
 
 load("//rules/buck2/private/actions:link_only.bzl", "declare_link_only")
 load("//rules/buck2/private/actions:no_link.bzl", "declare_no_link")
+load("//rules/buck2/private/actions:sizes.bzl", "declare_sizes")
 load(":dependencies.bzl", "find_dependencies")
 load(":dylibs.bzl", "find_dylibs")
 load(":native_links.bzl", "native_links")
@@ -132,10 +133,12 @@ def split(
             "plan": [DefaultInfo(default_output = compiled.plan)],
             "report": [DefaultInfo(default_output = link.report)],
         }
-        sub_targets |= {
-            crate_type: about | {"sbom": _sbom(ctx, link.report, within, crate_type)}
-            for crate_type in group
-        }
+        for crate_type, output in group.items():
+            # What is in an archive is linked into others yet.
+            sizes = {} if crate_type == "staticlib" else {
+                "sizes": [DefaultInfo(default_output = declare_sizes(ctx, compiled, dependencies, native, output, link.report, crate_type, within))],
+            }
+            sub_targets[crate_type] = about | sizes | {"sbom": _sbom(ctx, link.report, within, crate_type)}
     runtime_files = list(native.runtime_files)
     if dylibs:
         runtime_files += dylibs.directories + [made.dylib for made in dylibs.dylibs.values()]

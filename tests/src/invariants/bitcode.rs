@@ -1,7 +1,7 @@
 //! LLVM bitcode.
 
 use splitlink::lto::allocator_shim;
-use splitlink::lto::bitcode::{has_custom_sections, is_bitcode, producer, range, triple, without_summary};
+use splitlink::lto::bitcode::{definitions, has_custom_sections, is_bitcode, producer, range, triple, without_summary};
 
 /// Bitcode: it is where it is said to be; who wrote it is read as it was written; an allocator shim
 /// under the name of all shims is no longer than it was, and stays what it is then; and so does a
@@ -22,6 +22,8 @@ pub fn bitcode(bytes: &[u8]) {
         assert_eq!(without_summary(without.clone()).expect("it was understood"), without);
     }
     has_custom_sections(bytes);
+    // Each has a record of its own, of more than a byte.
+    assert!(definitions(bytes).is_none_or(|names| names.len() <= bytes.len()));
     let Some((&how, text)) = bytes.split_first() else { return };
     let Some(elements) = Elements::chosen(how, text) else { return };
     let text = String::from_utf8_lossy(text);

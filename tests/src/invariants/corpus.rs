@@ -103,7 +103,12 @@ impl Corpus {
         self.link("dylib-of", "--std-manifest out/std.json --prefer-dynamic --output out/libdep-1.so")?;
         self.add_file("dylib_manifest", "dep", "out/libdep-1.so.manifest.json")?;
         good(&self.project.no_link(&self.project.linked("app", "bin"))?)?;
-        self.link("dynamic", "--std-manifest out/std.json --prefer-dynamic --dylib out/libdep-1.so --output out/artifact")
+        self.link("dynamic", "--std-manifest out/std.json --prefer-dynamic --dylib out/libdep-1.so --output out/artifact")?;
+        // What is linked dynamically is small enough to be damaged often.
+        self.add_file("artifact", "dynamic", "out/artifact")?;
+        let given = "sizes --artifact out/artifact --plan out/plan.json --modules out/modules --rlib-dir out --output out/sizes.json";
+        good(&run(self.project.splitlink(&words(given)).arg("--sysroot").arg(&toolchain.sysroot))?)?;
+        self.add_file("sizes", "dynamic", "out/sizes.json")
     }
 
     /// Compiles everything again, to bitcode.

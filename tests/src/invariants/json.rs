@@ -83,7 +83,7 @@ pub fn engine_request(bytes: &[u8]) {
 }
 
 /// Checks that all that a reader has accepted is in what a writer made of it.
-fn nothing_is_dropped(read: &[u8], written: &str) {
+pub(super) fn nothing_is_dropped(read: &[u8], written: &str) {
     let [read, written] = [read, written.as_bytes()].map(|text| without_nulls(serde_json::from_slice(text).expect("it was accepted")));
     assert_eq!(read, written);
 }

@@ -10,12 +10,14 @@ mod bitcode;
 pub mod corpus;
 mod json;
 mod response_file;
+mod sizes;
 mod worker_protocol;
 
 pub use archives::{archive, rlib};
 pub use bitcode::bitcode;
 pub use json::{dylib_manifest, engine_request, link_plan, link_report};
 pub use response_file::response_file;
+pub use sizes::{artifact, sizes};
 pub use worker_protocol::worker_protocol;
 
 /// What panics where something does not hold of the bytes that it is given.
@@ -24,6 +26,7 @@ pub type Invariant = fn(&[u8]);
 /// All of them, by the name of the fuzz target.
 pub const ALL: &[(&str, Invariant)] = &[
     ("archive", archive),
+    ("artifact", artifact),
     ("bitcode", bitcode),
     ("dylib_manifest", dylib_manifest),
     ("engine_request", engine_request),
@@ -31,6 +34,7 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("link_report", link_report),
     ("response_file", response_file),
     ("rlib", rlib),
+    ("sizes", sizes),
     ("worker_protocol", worker_protocol),
 ];
 

@@ -26,6 +26,7 @@ mod rules_rust_attributes;
 mod rules_rust_settings;
 mod run_paths;
 mod sbom;
+mod sizes;
 mod split_debug_info;
 mod tool_configuration;
 mod toolchain_inputs;

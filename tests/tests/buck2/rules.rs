@@ -121,6 +121,10 @@ fn sub_targets() -> Result<(), Failure> {
     let greeting = all.lines().find(|line| line.trim().starts_with("greeting ")).unwrap_or_default();
     assert!(greeting.contains(" static ") && greeting.contains(" splitlink//examples/hello:greeting "), "{all}");
     assert!(project.build(&format!("{HELLO}[modules]"))?.is_dir());
+    let sizes = fs::read_to_string(project.build(&format!("{HELLO}[sizes]"))?)?;
+    assert!(sizes.contains("\"name\":\"greeting\"") && sizes.contains("\"label\":\"splitlink//examples/hello:greeting\""), "{sizes}");
+    let sizes = fs::read_to_string(project.build("splitlink//examples/multi_crate_type:engine[cdylib][sizes]")?)?;
+    assert!(sizes.contains("\"crate_type\": \"cdylib\""), "{sizes}");
     let dylib = project.build("splitlink//examples/multi_crate_type:engine[dylib]")?;
     assert!(dylib.with_file_name(format!("{}.manifest.json", dylib.file_name().unwrap_or_default().display())).exists());
 

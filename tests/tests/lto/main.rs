@@ -9,5 +9,6 @@ mod long_names;
 mod native_inputs;
 mod no_core;
 mod rustc_comparison;
+mod sizes;
 mod thin_and_fat;
 mod webassembly;

@@ -12,6 +12,7 @@ use crate::rustc::command::ChildFailed;
 use crate::rustc::{diagnostics, response_file, version};
 use crate::sbom;
 use crate::shared;
+use crate::sizes;
 use crate::worker;
 use crate::worker::action::Action;
 use crate::worker::attached::{ATTACHED, Worker};
@@ -168,8 +169,6 @@ enum Command {
     /// Run a command with other paths in its arguments, in the response files that they name, and in
     /// its environment
     Run(run_elsewhere::Options),
-    /// Show how a link report's artifacts are linked: each crate, in which form, and why
-    Explain(explain::Options),
     /// Write down what is in an artifact, of its link report, as a software bill of materials (SBOM)
     ///
     /// It is CycloneDX 1.6, in JSON: the crates that are linked, the standard library's included, and
@@ -182,6 +181,18 @@ enum Command {
         /// `=` is written `./cdylib=...`
         #[arg(long = "output", value_name = "[TYPE=]JSON", required = true, value_parser = output)]
         outputs: Vec<(Option<CrateType>, PathBuf)>,
+    },
+    /// Tell what is in a linked artifact: by crate, module and function
+    ///
+    /// It is given what link-only was given. Nothing is linked again. docs/sizes.md describes it.
+    Sizes(sizes::Options),
+    /// Show how a link report's artifacts are linked: each crate, in which form, and why; or what is
+    /// in an artifact
+    Explain {
+        #[command(flatten)]
+        report: explain::Options,
+        #[command(flatten)]
+        sizes: sizes::Shown,
     },
     /// Run the action that a response file holds; or, with --persistent_worker, one after another
     /// that a build system asks for on standard input
@@ -302,8 +313,12 @@ fn run_command(args: impl Iterator<Item = String>, own: &[String], worker: Optio
         Command::StdManifest { output, rustc, libdir } => std_manifest::run(&output, &rustc, &libdir),
         Command::Rustc { stable, interface, share, command } => rustc_stand_in::run(stable, interface, &share, &command, worker),
         Command::Run(options) => run_elsewhere::run(&options),
-        Command::Explain(options) => explain::run(&options),
         Command::Sbom { options, outputs } => sbom::run(&options, &outputs),
+        Command::Sizes(options) => sizes::run(&options),
+        Command::Explain { report, sizes } => match sizes::show(&sizes, report.named.as_deref(), report.all)? {
+            true => Ok(()),
+            false => explain::run(&report),
+        },
         Command::Worker(options) => worker::run(&options),
     }
 }

@@ -16,8 +16,8 @@
 //! In link-only, [`formats`] decides in which form each crate is linked, and [`lto`] optimises what
 //! is linked as a whole.
 //!
-//! Debug information that compiling has put beside objects is packed by `debug_info`, and `sbom` says
-//! what is in an artifact, for whoever asks.
+//! Debug information that compiling has put beside objects is packed by `debug_info`, `sbom` writes a
+//! bill of materials, and `sizes` tells what is in a linked artifact, for whoever asks.
 //!
 //! The compiling phases also run in a persistent [`worker`], which serves metadata and codegen from
 //! one rustc process. `shared` does the same for a build system that has no workers. Only these two
@@ -25,7 +25,7 @@
 //! build.
 //!
 //! Imports run down this list only: `cli`; `no_link`; `compile`, `debug_info`, `link_only`, `run`,
-//! `sbom`; `shared`, `lto`; `worker`, `formats`, `interface`; `rustc`, `files`, `plan`.
+//! `sbom`, `sizes`; `shared`, `lto`; `worker`, `formats`, `interface`; `rustc`, `files`, `plan`.
 
 pub mod cli;
 mod compile;
@@ -41,4 +41,5 @@ mod run;
 pub mod rustc;
 mod sbom;
 mod shared;
+pub mod sizes;
 pub mod worker;

@@ -9,7 +9,7 @@ use std::path::Path;
 const FLOORS: [&[&str]; 6] = [
     &["cli", "lib", "main"],
     &["no_link"],
-    &["compile", "debug_info", "link_only", "run", "sbom"],
+    &["compile", "debug_info", "link_only", "run", "sbom", "sizes"],
     &["lto", "shared"],
     &["formats", "interface", "worker"],
     &["files", "plan", "rustc"],

@@ -7,9 +7,10 @@ def _artifact_group_impl(ctx):
     }
     with_groups = [target for target in ctx.attr.artifacts if OutputGroupInfo in target]
     reports = [target[OutputGroupInfo].report for target in with_groups if hasattr(target[OutputGroupInfo], "report")]
+    sizes = [target[OutputGroupInfo].sizes for target in with_groups if hasattr(target[OutputGroupInfo], "sizes")]
     return [
         DefaultInfo(files = depset(transitive = groups.values())),
-        OutputGroupInfo(report = depset(transitive = reports), **groups),
+        OutputGroupInfo(report = depset(transitive = reports), sizes = depset(transitive = sizes), **groups),
     ]
 
 artifact_group = rule(

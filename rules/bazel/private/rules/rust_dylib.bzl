@@ -10,6 +10,7 @@ load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchain
 load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
 load("//rules/bazel/private/actions:sbom.bzl", "declare_sbom")
+load("//rules/bazel/private/actions:sizes.bzl", "declare_sizes")
 
 def _dylib_of_target_impl(ctx):
     split = ctx.attr.target[SplitInfo]
@@ -39,6 +40,7 @@ def _dylib_of_target_impl(ctx):
     )
     runtime_files = link_dylibs_into(ctx, dylibs, directory)
     dwp = declare_dwp(ctx, toolchains, split.link, dylib)
+    sizes = declare_sizes(ctx, toolchains, split.link, dylib, report, "dylib")
     return [
         DylibInfo(
             dylibs = depset([dylib], transitive = [dylibs.dylibs] if dylibs else []),
@@ -52,6 +54,7 @@ def _dylib_of_target_impl(ctx):
             plan = depset([split.link.plan]),
             report = depset([report]),
             sbom = depset([declare_sbom(ctx, toolchains, report, dylib)]),
+            sizes = depset([sizes]),
         ),
         DefaultInfo(
             files = depset([dylib]),

@@ -18,6 +18,7 @@ load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchain
 load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
 load("//rules/bazel/private/actions:sbom.bzl", "declare_sbom")
+load("//rules/bazel/private/actions:sizes.bzl", "declare_sizes")
 load("//rules/bazel/private/actions:strip.bzl", "declare_strip")
 load("//rules/common:lto.bzl", "LTO_MODES")
 load(":link_together.bzl", "LinkedTogetherInfo")
@@ -79,7 +80,8 @@ def _link(ctx, split, toolchains, output):
     Returns:
         A struct of `dwp` (the package of split debug information, a File or None), `report` (the
         link report, a File), `runtime_files` (a list of the Files that the artifact needs when it
-        runs) and `stripped` (what `declare_strip` returned).
+        runs), `sizes` (what is in it, a File or None) and `stripped` (what `declare_strip`
+        returned).
     """
     compiled = ctx.attr.compiled[SplitInfo].link if ctx.attr.compiled else split.link
     dylibs = find_dylibs(ctx, compiled.lto)
@@ -98,6 +100,7 @@ def _link(ctx, split, toolchains, output):
         dwp = declare_dwp(ctx, toolchains, compiled, output),
         report = report,
         runtime_files = link_dylibs_into(ctx, dylibs, directory),
+        sizes = declare_sizes(ctx, toolchains, compiled, output, report, ctx.attr.linked_as),
         stripped = declare_strip(ctx, toolchains, compiled, output),
     )
 
@@ -130,7 +133,7 @@ def split_executable_impl(ctx):
         linked = _link(ctx, split, toolchains, executable)
         runtime_files = linked.runtime_files
         sbom = declare_sbom(ctx, toolchains, linked.report, executable, ctx.attr.linked_as)
-        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.report, linked.dwp, linked.stripped, sbom)
+        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.report, linked.dwp, linked.stripped, sbom, linked.sizes)
     if RunEnvironmentInfo in target:
         providers.append(target[RunEnvironmentInfo])
     return providers + [
@@ -181,13 +184,15 @@ def split_library_impl(ctx):
         linked = ctx.attr.linked[LinkedTogetherInfo] if ctx.attr.linked else None
         if linked and linked.artifacts:
             artifact = linked.artifacts[ctx.attr.linked_as]
+            sizes = declare_sizes(ctx, toolchains, ctx.attr.compiled[SplitInfo].link, artifact, linked.report, ctx.attr.linked_as)
         else:
             artifact = ctx.actions.declare_file(_library_place(ctx, crate))
             linked = _link(ctx, split, toolchains, artifact)
+            sizes = linked.sizes
         runtime_files = linked.runtime_files
         files = depset([artifact])
         sbom = declare_sbom(ctx, toolchains, linked.report, artifact, ctx.attr.linked_as)
-        providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report, linked.dwp, linked.stripped, sbom)
+        providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report, linked.dwp, linked.stripped, sbom, sizes)
     else:
         fail("{} is a {} crate, which is not linked; it needs no rule of its own, rust_library targets are split where they are used".format(
             target.label,

@@ -21,7 +21,8 @@ def rust_binary(lto: str | None = None, **kwargs):
     """Builds a Rust program in two actions, one that compiles and one that links.
 
     Sub-targets: `plan` and `modules` (what the first action makes), `report` (how each crate is
-    linked), `explain` (the report for people) and `sbom` (what is linked, as CycloneDX).
+    linked), `explain` (the report for people), `sbom` (what is linked, as CycloneDX) and `sizes` (what
+    is in the program).
 
     Args:
         lto: Link-time optimisation of the target and all that is linked into it, the standard

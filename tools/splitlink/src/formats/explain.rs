@@ -12,8 +12,8 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The link report that `link-only --report` wrote
-    #[arg(value_name = "REPORT")]
-    pub report: PathBuf,
+    #[arg(value_name = "REPORT", required_unless_present_any = ["sizes", "diff"])]
+    pub report: Option<PathBuf>,
     /// Show the report as JSON
     #[arg(long, conflicts_with = "dot")]
     pub json: bool,
@@ -37,7 +37,8 @@ pub struct Options {
 /// # Errors
 /// If it cannot be read or shown.
 pub fn run(options: &Options) -> Result<()> {
-    let report = LinkReport::read(&options.report)?;
+    let path = options.report.as_deref().context("no link report was given")?;
+    let report = LinkReport::read(path)?;
     let text = if options.json {
         report.to_text()
     } else if options.dot {
@@ -294,7 +295,7 @@ mod tests {
 
     fn options(all: bool, named: Option<&str>, linkage: Option<&str>) -> Options {
         let [named, linkage] = [named, linkage].map(|text| text.map(str::to_owned));
-        Options { report: PathBuf::new(), json: false, dot: false, all, named, linkage }
+        Options { report: None, json: false, dot: false, all, named, linkage }
     }
 
     #[test]

@@ -117,6 +117,35 @@ pub fn triple(bytes: &[u8]) -> Option<String> {
     }
 }
 
+/// The functions that the module in the bitcode `bytes` defines, and those of its statics that are
+/// written without an abbreviation; none if it cannot be understood
+/// (`ModuleBitcodeWriter::writeModuleInfo`, LLVM 22).
+pub fn definitions(bytes: &[u8]) -> Option<Vec<&str>> {
+    const STATIC: u64 = 7;
+    const FUNCTION: u64 = 8;
+    const AVAILABLE_EXTERNALLY: u64 = 12;
+    let names = bitstream::string_table(bytes)?;
+    let (_, mut entries) = Entries::of_module(bytes)?;
+    let mut found = Vec::new();
+    loop {
+        let (code, values) = match entries.next()? {
+            Entry::End => return Some(found),
+            Entry::Record { code: code @ (STATIC | FUNCTION), values, .. } => (code, values),
+            Entry::Record { .. } | Entry::Block { .. } => continue,
+        };
+        let is_defined = match (code, values.as_slice()) {
+            (FUNCTION, [_, _, _, _, declared, linkage, ..]) => *declared == 0 && *linkage != AVAILABLE_EXTERNALLY,
+            (STATIC, [_, _, _, _, value, linkage, ..]) => *value != 0 && *linkage != AVAILABLE_EXTERNALLY,
+            _ => false,
+        };
+        if is_defined {
+            let start = usize::try_from(values[0]).ok()?;
+            let end = start.checked_add(usize::try_from(values[1]).ok()?)?;
+            found.extend(std::str::from_utf8(names.get(start..end)?).ok());
+        }
+    }
+}
+
 /// Whether the bitcode `bytes` is compiled for WebAssembly.
 pub fn is_web_assembly(bytes: &[u8]) -> bool {
     triple(bytes).is_some_and(|triple| triple.starts_with("wasm"))

@@ -170,6 +170,35 @@ impl<'b> Entries<'b> {
     }
 }
 
+/// The names that the module in `bitcode` refers to by place and length: the blob that is all of a
+/// string table's block (`llvm::BitcodeWriter::writeBlob`, LLVM 22). None if there is none.
+pub(super) fn string_table(bitcode: &[u8]) -> Option<&[u8]> {
+    const STRING_TABLE_BLOCK: u64 = 23;
+    const BLOB: u64 = 5;
+    // Behind the magic number.
+    let mut bits = Bits { bytes: bitcode, at: 32 };
+    loop {
+        if bits.fixed(2)? != ENTER_BLOCK {
+            return None;
+        }
+        let (number, width, block) = enter(&mut bits)?;
+        if number != STRING_TABLE_BLOCK {
+            bits.at = block.end * 8;
+            continue;
+        }
+        // An abbreviation of a number and a blob, and the only record.
+        let is_abbreviation = bits.fixed(width)? == DEFINE_ABBREVIATION && bits.variable(5)? == 2;
+        let is_number = bits.fixed(1)? == 1 && bits.variable(8)? == 1;
+        if !is_abbreviation || !is_number || bits.fixed(1)? != 0 || bits.fixed(3)? != BLOB || bits.fixed(width)? != 4 {
+            return None;
+        }
+        let length = usize::try_from(bits.variable(6)?).ok()?;
+        bits.align();
+        let start = bits.at / 8;
+        return bitcode.get(start..start.checked_add(length)?);
+    }
+}
+
 /// Reads the rest of what begins a block: its number, the width of its abbreviations, its bytes.
 fn enter(bits: &mut Bits<'_>) -> Option<(u64, u32, Range<usize>)> {
     let number = bits.variable(8)?;
