@@ -1,4 +1,5 @@
 //! Helpers shared by the tests of this package.
+pub mod browser;
 pub mod buck2;
 pub mod checkout;
 pub mod execution_log;

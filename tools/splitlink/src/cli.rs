@@ -7,6 +7,7 @@ use crate::formats::{explain, std_manifest};
 use crate::link_only::{self, linking::Options};
 use crate::no_link::{self, Outputs, capture};
 use crate::plan::crate_type::CrateType;
+use crate::report_page;
 use crate::run as run_elsewhere;
 use crate::rustc::command::ChildFailed;
 use crate::rustc::{diagnostics, response_file, version};
@@ -194,6 +195,10 @@ enum Command {
         #[command(flatten)]
         sizes: sizes::Shown,
     },
+    /// Write a link report as one HTML file: what is in the artifacts, why, and how they are linked
+    ///
+    /// The page needs no network. docs/report.md describes it.
+    Report(report_page::Options),
     /// Run the action that a response file holds; or, with --persistent_worker, one after another
     /// that a build system asks for on standard input
     ///
@@ -319,6 +324,7 @@ fn run_command(args: impl Iterator<Item = String>, own: &[String], worker: Optio
             true => Ok(()),
             false => explain::run(&report),
         },
+        Command::Report(options) => report_page::run(&options),
         Command::Worker(options) => worker::run(&options),
     }
 }

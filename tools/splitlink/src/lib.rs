@@ -19,13 +19,16 @@
 //! Debug information that compiling has put beside objects is packed by `debug_info`, `sbom` writes a
 //! bill of materials, and `sizes` tells what is in a linked artifact, for whoever asks.
 //!
+//! `report_page` makes a page for people of what link-only has decided.
+//!
 //! The compiling phases also run in a persistent [`worker`], which serves metadata and codegen from
 //! one rustc process. `shared` does the same for a build system that has no workers. Only these two
 //! know of a build system: `worker` of Bazel's protocol, `shared` of which calls belong to one
 //! build.
 //!
-//! Imports run down this list only: `cli`; `no_link`; `compile`, `debug_info`, `link_only`, `run`,
-//! `sbom`, `sizes`; `shared`, `lto`; `worker`, `formats`, `interface`; `rustc`, `files`, `plan`.
+//! Imports run down this list only: `cli`; `no_link`, `report_page`; `compile`, `debug_info`,
+//! `link_only`, `run`, `sbom`, `sizes`; `shared`, `lto`; `worker`, `formats`, `interface`; `rustc`,
+//! `files`, `plan`.
 
 pub mod cli;
 mod compile;
@@ -37,6 +40,7 @@ mod link_only;
 pub mod lto;
 mod no_link;
 pub mod plan;
+mod report_page;
 mod run;
 pub mod rustc;
 mod sbom;

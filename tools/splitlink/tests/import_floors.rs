@@ -8,7 +8,7 @@ use std::path::Path;
 /// The floors from the top down, each with its rooms.
 const FLOORS: [&[&str]; 6] = [
     &["cli", "lib", "main"],
-    &["no_link"],
+    &["no_link", "report_page"],
     &["compile", "debug_info", "link_only", "run", "sbom", "sizes"],
     &["lto", "shared"],
     &["formats", "interface", "worker"],

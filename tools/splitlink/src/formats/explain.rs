@@ -2,8 +2,8 @@
 
 use crate::formats::Linkage;
 use crate::formats::report::{Artifact, CrateFormat, LinkReport, LtoGroup, Milliseconds, NativeLibrary};
+use crate::formats::short_names::ShortNames;
 use anyhow::{Context, Result};
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -136,33 +136,6 @@ fn crates(text: &mut String, crates: &[CrateFormat], short: &ShortNames<'_>, opt
     for group in groups.iter().filter(|group| counted(group)) {
         let (linkage, reason) = (name(group[0].linkage), short.text(&group[0].reason));
         writeln!(text, "  {} crates are {linkage} (--all lists them): {reason}", group.len()).expect(IN_MEMORY);
-    }
-}
-
-/// Crates by their names, and their versions if they are known; where two would be called the same,
-/// by what tells them apart.
-struct ShortNames<'a>(HashMap<&'a str, String>);
-
-impl<'a> ShortNames<'a> {
-    fn of(crates: &'a [CrateFormat]) -> Self {
-        let plain = |c: &CrateFormat| {
-            let name = c.crate_name();
-            c.version.as_ref().map_or_else(|| name.to_owned(), |version| format!("{name} {version}"))
-        };
-        let mut times: HashMap<String, usize> = HashMap::new();
-        for c in crates {
-            *times.entry(plain(c)).or_default() += 1;
-        }
-        Self(crates.iter().map(|c| (c.id.as_str(), plain(c))).filter(|(_, name)| times[name] == 1).collect())
-    }
-
-    fn name<'b>(&'b self, id: &'b str) -> &'b str {
-        self.0.get(id).map_or(id, String::as_str)
-    }
-
-    /// A sentence with crates in it.
-    fn text(&self, text: &str) -> String {
-        text.split(' ').map(|word| self.name(word)).collect::<Vec<_>>().join(" ")
     }
 }
 

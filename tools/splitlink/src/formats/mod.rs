@@ -11,6 +11,7 @@ pub(crate) mod metadata_formats;
 pub(crate) mod offered;
 pub mod purl;
 pub mod report;
+pub mod short_names;
 pub(crate) mod std_manifest;
 
 use crate::plan::crate_type::CrateType;

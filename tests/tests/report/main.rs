@@ -1,0 +1,5 @@
+//! The page that `splitlink report` makes, in a real browser.
+
+mod input;
+mod page;
+mod speed;
