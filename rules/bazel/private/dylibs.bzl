@@ -45,6 +45,10 @@ DYLIB_ATTRS = {
         default = Label("//rules/bazel:report_times"),
         providers = [SwitchInfo],
     ),
+    "_sizes_before": attr.label(
+        default = Label("//rules/bazel:sizes_before"),
+        allow_files = True,
+    ),
     "_std_dylib": attr.label(
         default = Label("//rules/bazel/private:std_dylib"),
         providers = [StdDylibInfo],

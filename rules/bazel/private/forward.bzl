@@ -91,7 +91,7 @@ def forward_unsplit(target):
         if provider in target
     ]
 
-def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None, stripped = [], sbom = None, sizes = None):
+def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None, stripped = [], sbom = None, sizes = None, html_report = None):
     """Passes on everything of a target, with our artifact in place of rules_rust's.
 
     Args:
@@ -105,6 +105,7 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None
         stripped: What `declare_strip` returned. Default: nothing.
         sbom: What `declare_sbom` returned. Default: none.
         sizes: What is in the artifact (File). Default: none.
+        html_report: A page of the link report (File). Default: none.
 
     Returns:
         A list of providers without DefaultInfo.
@@ -117,6 +118,7 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None
     providers.append(OutputGroupInfo(**(_forward_output_groups(target, originals) | {
         "dwo": split.link.dwos,
         "dwp": depset([dwp] if dwp else []),
+        "html_report": depset([html_report] if html_report else []),
         "modules": depset([split.link.modules]),
         "plan": depset([split.link.plan]),
         "report": depset([report] if report else []),

@@ -42,6 +42,19 @@ def public_label(label):
     """
     return public_name(str(label).removeprefix("@@").removeprefix("@"))
 
+def named_as_typed(label):
+    """Gives the label that a user types for a target.
+
+    Args:
+        label: The label of a target, perhaps one that a macro made.
+
+    Returns:
+        The label as text, without the macro's suffix, and within the main repository without its
+        name, which is empty.
+    """
+    name = public_name(str(label))
+    return name.removeprefix("@@") if name.startswith("@@//") else name
+
 def public_crate_name(label, name):
     """Gives the name by which a user knows a crate.
 

@@ -6,7 +6,7 @@ load("//rules/buck2/private/actions:sizes.bzl", "declare_sizes")
 load(":dependencies.bzl", "find_dependencies")
 load(":dylibs.bzl", "find_dylibs")
 load(":native_links.bzl", "native_links")
-load(":prelude.bzl", "DEFAULT_STATIC_LINK_STRATEGY", "LinkStrategy", "process_link_strategy_for_pic_behavior")
+load(":prelude.bzl", "DEFAULT_STATIC_LINK_STRATEGY", "LinkStrategy", "at_argfile", "process_link_strategy_for_pic_behavior")
 load(":providers.bzl", "SplitlinkToolchainInfo")
 load(":refused.bzl", "refuse_attributes")
 
@@ -67,6 +67,32 @@ def _sbom(ctx: AnalysisContext, report: Artifact, directory: str, crate_type: st
         identifier = bill.short_path,
     )
     return [DefaultInfo(default_output = bill)]
+
+# Prints where the page is, and opens it where there is a display.
+_OPEN = '''
+realpath "$1"
+if [ -n "$DISPLAY$WAYLAND_DISPLAY" ] && command -v xdg-open >/dev/null; then exec xdg-open "$1"; fi
+'''
+
+def _html(ctx: AnalysisContext, report: Artifact, sizes: list[Artifact], dependencies: struct, directory: str) -> list[Provider]:
+    tool = ctx.attrs._rust_toolchain[SplitlinkToolchainInfo].tool
+    page = ctx.actions.declare_output(directory + "/report.html")
+    args = cmd_args(
+        cmd_args(page.as_output(), format = "--output={}"),
+        cmd_args(report, format = "--report={}"),
+        cmd_args(sizes, format = "--sizes={}"),
+        "--label={}".format(ctx.label.raw_target()),
+        ["--edge=" + edge for edge in dependencies.edges],
+    )
+    ctx.actions.run(
+        cmd_args(tool, "report", at_argfile(actions = ctx.actions, name = directory + "/report.args", args = args, allow_args = True)),
+        category = "splitlink_report",
+        identifier = directory,
+    )
+    return [
+        DefaultInfo(default_output = page),
+        RunInfo(args = cmd_args("sh", "-c", _OPEN, "sh", page)),
+    ]
 
 def split(
         ctx: AnalysisContext,
@@ -133,12 +159,17 @@ def split(
             "plan": [DefaultInfo(default_output = compiled.plan)],
             "report": [DefaultInfo(default_output = link.report)],
         }
-        for crate_type, output in group.items():
-            # What is in an archive is linked into others yet.
-            sizes = {} if crate_type == "staticlib" else {
-                "sizes": [DefaultInfo(default_output = declare_sizes(ctx, compiled, dependencies, native, output, link.report, crate_type, within))],
-            }
-            sub_targets[crate_type] = about | sizes | {"sbom": _sbom(ctx, link.report, within, crate_type)}
+
+        # What is in an archive is linked into others yet.
+        sizes = {
+            crate_type: declare_sizes(ctx, compiled, dependencies, native, output, link.report, crate_type, within)
+            for crate_type, output in group.items()
+            if crate_type != "staticlib"
+        }
+        about["html"] = _html(ctx, link.report, sizes.values(), dependencies, within)
+        for crate_type in group:
+            of_artifact = {"sizes": [DefaultInfo(default_output = sizes[crate_type])]} if crate_type in sizes else {}
+            sub_targets[crate_type] = about | of_artifact | {"sbom": _sbom(ctx, link.report, within, crate_type)}
     runtime_files = list(native.runtime_files)
     if dylibs:
         runtime_files += dylibs.directories + [made.dylib for made in dylibs.dylibs.values()]

@@ -12,6 +12,7 @@ mod e2e;
 mod editors;
 mod fallback;
 mod hermetic_toolchain;
+mod html_report;
 mod interfaces;
 mod linkage;
 mod linker;

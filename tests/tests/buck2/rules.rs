@@ -115,6 +115,8 @@ fn sub_targets() -> Result<(), Failure> {
     assert!(report.contains("\"crate_name\": \"hello\""), "{report}");
     let explained = fs::read_to_string(project.build(&format!("{HELLO}[explain]"))?)?;
     assert!(explained.contains(" crates are static (--all lists them)"), "{explained}");
+    let page = fs::read_to_string(project.build(&format!("{HELLO}[html]"))?)?;
+    assert!(page.contains("<!doctype html>") && page.contains("\"via\":[-1,"), "{page}");
     let run = format!("{HELLO}[explain]");
     assert_eq!(project.buck2(&["run", &run])?, explained);
     let all = project.buck2(&["run", &run, "--", "--all"])?;

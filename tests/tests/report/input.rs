@@ -115,7 +115,7 @@ impl Input {
         let file = |number: usize| listed[number]["from"].as_str().unwrap_or_default().to_owned();
         edges.extend((1..crates).map(|number| format!("{}={}", file((number - 1) / 3), file(number))));
         let report = json!({
-            "version": 4, "crate_name": "app",
+            "version": splitlink::formats::report::VERSION, "crate_name": "app",
             "artifacts": [{
                 "crate_type": "bin", "file_name": "app", "bytes": 1_234_567, "prefer_dynamic": false, "crates": listed,
                 "native_libraries": [{"name": "gcc_s"}, {"name": HOSTILE, "carried_by": "zlib_user-4"}],

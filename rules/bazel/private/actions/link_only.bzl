@@ -1,6 +1,6 @@
 """The action that links a crate from its plan, its modules and the compiled crates."""
 
-load("//rules/bazel/private:names.bzl", "public_name")
+load("//rules/bazel/private:names.bzl", "named_as_typed")
 load("//rules/bazel/private:settings.bzl", "LinkerInfo", "LtoCacheInfo", "SwitchInfo")
 load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 load(":arguments.bzl", "new_arguments")
@@ -58,10 +58,7 @@ def _sysroot(rustc):
     return rustc.dirname.removesuffix(_BIN)
 
 def _label(rlib):
-    label = public_name(str(rlib.owner))
-
-    # Nobody types it for the main repository.
-    return "{}={}".format(rlib.basename, label.removeprefix("@@") if label.startswith("@@//") else label)
+    return "{}={}".format(rlib.basename, named_as_typed(rlib.owner))
 
 def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = None, dylibs = None, dylib_directories = []):
     """Declares the action that links a crate, as one crate type or several.

@@ -6,11 +6,17 @@ def _artifact_group_impl(ctx):
         for target, crate_type in ctx.attr.artifacts.items()
     }
     with_groups = [target for target in ctx.attr.artifacts if OutputGroupInfo in target]
-    reports = [target[OutputGroupInfo].report for target in with_groups if hasattr(target[OutputGroupInfo], "report")]
-    sizes = [target[OutputGroupInfo].sizes for target in with_groups if hasattr(target[OutputGroupInfo], "sizes")]
+    about = {
+        name: depset(transitive = [
+            target[OutputGroupInfo][name]
+            for target in with_groups
+            if hasattr(target[OutputGroupInfo], name)
+        ])
+        for name in ("html_report", "report", "sizes")
+    }
     return [
         DefaultInfo(files = depset(transitive = groups.values())),
-        OutputGroupInfo(report = depset(transitive = reports), sizes = depset(transitive = sizes), **groups),
+        OutputGroupInfo(**(groups | about)),
     ]
 
 artifact_group = rule(

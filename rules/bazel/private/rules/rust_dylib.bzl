@@ -8,6 +8,7 @@ load("//rules/bazel/private:providers.bzl", "DylibInfo", "SplitInfo")
 load("//rules/bazel/private:split_aspect.bzl", "split_aspect")
 load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
 load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
+load("//rules/bazel/private/actions:html_report.bzl", "declare_html_report")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
 load("//rules/bazel/private/actions:sbom.bzl", "declare_sbom")
 load("//rules/bazel/private/actions:sizes.bzl", "declare_sizes")
@@ -41,6 +42,7 @@ def _dylib_of_target_impl(ctx):
     runtime_files = link_dylibs_into(ctx, dylibs, directory)
     dwp = declare_dwp(ctx, toolchains, split.link, dylib)
     sizes = declare_sizes(ctx, toolchains, split.link, dylib, report, "dylib")
+    html_report = declare_html_report(ctx, toolchains, ctx.attr.target, report, [sizes], split.link.description)
     return [
         DylibInfo(
             dylibs = depset([dylib], transitive = [dylibs.dylibs] if dylibs else []),
@@ -49,6 +51,7 @@ def _dylib_of_target_impl(ctx):
         OutputGroupInfo(
             dwo = split.link.dwos,
             dwp = depset([dwp] if dwp else []),
+            html_report = depset([html_report]),
             manifest = depset([manifest]),
             modules = depset([split.link.modules]),
             plan = depset([split.link.plan]),

@@ -16,6 +16,7 @@ load("//rules/bazel/private:settings.bzl", "DebugCompressionInfo", "FallbackInfo
 load("//rules/bazel/private:split_aspect.bzl", "split_aspect")
 load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
 load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
+load("//rules/bazel/private/actions:html_report.bzl", "declare_html_report")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
 load("//rules/bazel/private/actions:sbom.bzl", "declare_sbom")
 load("//rules/bazel/private/actions:sizes.bzl", "declare_sizes")
@@ -78,11 +79,12 @@ def _link(ctx, split, toolchains, output):
         output: The artifact to write (File).
 
     Returns:
-        A struct of `dwp` (the package of split debug information, a File or None), `report` (the
-        link report, a File), `runtime_files` (a list of the Files that the artifact needs when it
-        runs), `sizes` (what is in it, a File or None) and `stripped` (what `declare_strip`
-        returned).
+        A struct of `dwp` (the package of split debug information, a File or None), `html_report`
+        (a page of the link report, a File), `report` (the link report, a File), `runtime_files` (a
+        list of the Files that the artifact needs when it runs), `sizes` (what is in it, a File or
+        None) and `stripped` (what `declare_strip` returned).
     """
+    target = ctx.attr.compiled or ctx.attr.target
     compiled = ctx.attr.compiled[SplitInfo].link if ctx.attr.compiled else split.link
     dylibs = find_dylibs(ctx, compiled.lto)
     directory = ctx.label.name + ".splitlink/dylibs"
@@ -96,11 +98,13 @@ def _link(ctx, split, toolchains, output):
         dylibs = dylibs,
         dylib_directories = dylib_directories(ctx, directory, in_solib = CcInfo in ctx.attr.target),
     )
+    sizes = declare_sizes(ctx, toolchains, compiled, output, report, ctx.attr.linked_as)
     return struct(
         dwp = declare_dwp(ctx, toolchains, compiled, output),
+        html_report = declare_html_report(ctx, toolchains, target, report, [sizes] if sizes else [], compiled.description),
         report = report,
         runtime_files = link_dylibs_into(ctx, dylibs, directory),
-        sizes = declare_sizes(ctx, toolchains, compiled, output, report, ctx.attr.linked_as),
+        sizes = sizes,
         stripped = declare_strip(ctx, toolchains, compiled, output),
     )
 
@@ -133,7 +137,7 @@ def split_executable_impl(ctx):
         linked = _link(ctx, split, toolchains, executable)
         runtime_files = linked.runtime_files
         sbom = declare_sbom(ctx, toolchains, linked.report, executable, ctx.attr.linked_as)
-        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.report, linked.dwp, linked.stripped, sbom, linked.sizes)
+        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.report, linked.dwp, linked.stripped, sbom, linked.sizes, linked.html_report)
     if RunEnvironmentInfo in target:
         providers.append(target[RunEnvironmentInfo])
     return providers + [
@@ -184,15 +188,18 @@ def split_library_impl(ctx):
         linked = ctx.attr.linked[LinkedTogetherInfo] if ctx.attr.linked else None
         if linked and linked.artifacts:
             artifact = linked.artifacts[ctx.attr.linked_as]
-            sizes = declare_sizes(ctx, toolchains, ctx.attr.compiled[SplitInfo].link, artifact, linked.report, ctx.attr.linked_as)
+            link = ctx.attr.compiled[SplitInfo].link
+            sizes = declare_sizes(ctx, toolchains, link, artifact, linked.report, ctx.attr.linked_as)
+            page = declare_html_report(ctx, toolchains, ctx.attr.compiled, linked.report, [sizes] if sizes else [], link.description)
         else:
             artifact = ctx.actions.declare_file(_library_place(ctx, crate))
             linked = _link(ctx, split, toolchains, artifact)
             sizes = linked.sizes
+            page = linked.html_report
         runtime_files = linked.runtime_files
         files = depset([artifact])
         sbom = declare_sbom(ctx, toolchains, linked.report, artifact, ctx.attr.linked_as)
-        providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report, linked.dwp, linked.stripped, sbom, sizes)
+        providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report, linked.dwp, linked.stripped, sbom, sizes, page)
     else:
         fail("{} is a {} crate, which is not linked; it needs no rule of its own, rust_library targets are split where they are used".format(
             target.label,

@@ -166,6 +166,7 @@ mod tests {
             id: id.into(),
             label: (!label.is_empty()).then(|| label.to_owned()),
             version: None,
+            purl: None,
             bytes: None,
             linkage,
             from: None,

@@ -14,6 +14,7 @@ fn report(name: &str) -> LinkReport {
         id: id.into(),
         label: label.map(str::to_owned),
         version: Some(name.into()),
+        purl: None,
         bytes: Some(7),
         linkage: Linkage::Static,
         from: Some(format!("lib{id}.rlib")),
