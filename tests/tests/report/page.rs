@@ -214,7 +214,7 @@ fn with_the_keyboard_alone() -> Outcome {
     ensure!(found.len() > 5 && found.iter().all(|name| name.contains("function_12")), "{found:?}");
     browser.value("document.querySelector('#body button').focus()")?;
     browser.press(&["Enter"])?;
-    let owner = found[0].split("::").next().unwrap_or_default();
+    let owner = found[0].split(" › ").next().unwrap_or_default();
     let inside = browser.value(place)?;
     ensure!(inside.as_str().is_some_and(|inside| inside.starts_with(&format!("app{owner}"))), "{found:?}: {inside}");
     Ok(())

@@ -153,7 +153,7 @@ function search(query) {
     if (!entry) {
       const path = items.slice(start + 6, start + 6 + length).map((word) => names[word]);
       entry = new Entry(path[path.length - 1] || "(itself)", owner.group, owner);
-      entry.full = [owner.name, ...path].join("::");
+      entry.full = `${owner.name} › ${path.join("::")}`;
       entry.path = path;
       found.set(key, entry);
     }
@@ -194,13 +194,16 @@ function leave() {
   choose(treemap.tiles.findIndex((tile) => tile.entry === from));
 }
 
-/** One line on an entry. */
-function described(entry) {
+/** The figures of an entry in one line. */
+function figures(entry) {
   const bytes = entry.amount(view.measure);
-  const parts = [`${entry.title}: ${size(bytes)}`, share(bytes, tree().amount(view.measure))];
+  const parts = [size(bytes), share(bytes, tree().amount(view.measure))];
   if (compared()) parts.push(`${change(bytes, entry.amount(view.measure, "before"))} since before`);
   return parts.join(", ");
 }
+
+/** One line on an entry. */
+const described = (entry) => `${entry.title}: ${figures(entry)}`;
 
 function choose(number) {
   treemap.chosen = number;
@@ -354,7 +357,7 @@ function prepareContents() {
     if (tip.hidden) return;
     const { entry } = under[under.length - 1];
     const path = under.map((tile) => tile.entry.title).join(" › ");
-    tip.replaceChildren(make("strong", {}, path), make("span", {}, described(entry)), make("span", { class: "muted" }, GROUPS[entry.group]));
+    tip.replaceChildren(make("strong", {}, path), make("span", {}, figures(entry)), make("span", { class: "muted" }, GROUPS[entry.group]));
     const [left, top] = [Math.min(x + 14, map.clientWidth - tip.offsetWidth - 4), Math.min(y + 18, map.clientHeight - tip.offsetHeight - 4)];
     tip.style.transform = `translate(${Math.max(left, 4)}px, ${Math.max(top, 4)}px)`;
   });

@@ -102,6 +102,7 @@ class Treemap {
     this.view = view;
     this.drawn = [];
     this.tiles = this.level(entry, 0, 0, width, height, 0);
+    context.globalAlpha = 1;
     if (this.chosen >= this.tiles.length) this.chosen = -1;
     if (this.tiles.length === 0) this.text("Nothing here by this measure.", 16, 16, width - 32, 14, this.colours.muted);
     this.mark();
@@ -121,7 +122,9 @@ class Treemap {
       const [w, h] = [tile.width - gap, tile.height - gap];
       this.drawn.push(tile);
       const colour = view.colour === "change" ? changeColour(tile.entry, view.measure) : `tile-${tile.entry.group}`;
-      context.globalAlpha = depth === 0 && view.dimmed && view.dimmed(tile.entry) ? 0.22 : 1;
+      // What is inside is dimmed with it.
+      if (depth === 0) this.alpha = view.dimmed && view.dimmed(tile.entry) ? 0.22 : 1;
+      context.globalAlpha = this.alpha;
       context.fillStyle = this.colours[colour];
       context.fillRect(tile.x, tile.y, w, h);
       for (let lift = 0; lift < depth; lift += 1) {
@@ -143,7 +146,6 @@ class Treemap {
         if (inside) this.level(tile.entry, tile.x + 3, tile.y + font + 8, w - 6, h - font - 11, depth + 1);
       }
     });
-    context.globalAlpha = 1;
     return tiles;
   }
 
