@@ -74,9 +74,11 @@ impl Browser {
         for _ in 0..10 {
             self.ask("Page.navigate", &json!({"url": format!("file://{}", page.display())}))?;
             for _ in 0..100 {
-                // While pages change there is none to ask.
-                if self.value("location.protocol === 'file:' && document.readyState === 'complete'").is_ok_and(|there| there == true) {
-                    return Ok(());
+                match self.value("location.protocol === 'file:' && document.readyState === 'complete'") {
+                    Ok(there) if there == true => return Ok(()),
+                    // While pages change there is none to ask.
+                    Err(error) if !error.to_string().starts_with("Runtime.evaluate: ") => return Err(error),
+                    _ => {}
                 }
                 thread::sleep(Duration::from_millis(50));
             }
