@@ -30,7 +30,14 @@ fn report(name: &str) -> LinkReport {
         native_libraries: vec![NativeLibrary { name: name.into(), carried_by: None }],
         left_out: Vec::new(),
     };
-    LinkReport { version: VERSION, crate_name: name.into(), artifacts: vec![artifact], lto: Vec::new() }
+    LinkReport {
+        version: VERSION,
+        crate_name: name.into(),
+        crate_version: None,
+        crate_purl: None,
+        artifacts: vec![artifact],
+        lto: Vec::new(),
+    }
 }
 
 fn sizes(crate_name: &str, crate_type: &str) -> Sizes {
