@@ -7,6 +7,7 @@ use crate::files::paths::{Places, as_argument};
 use crate::files::scratch::{Finished, Scratch};
 use crate::rustc::command;
 use anyhow::{Context, Result, bail};
+use object::elf::ELFMAG;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -134,7 +135,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut start = [0; 8];
     let is_read = File::open(&options.artifact).and_then(|mut file| file.read_exact(&mut start));
     is_read.with_context(|| format!("cannot read `{artifact}`\n  help: is it among the action's inputs?"))?;
-    if !start.starts_with(b"\x7fELF") {
+    if !start.starts_with(&ELFMAG) {
         bail!("`{artifact}` is no program or shared library for Linux\n  help: give what `link-only` wrote, and no archive");
     }
     let scratch = Scratch::beside(&options.output)?;

@@ -1,6 +1,6 @@
 //! An object with one section of data, which a linker carries into what it makes.
 
-use super::{coff, mach_o, wasm};
+use super::{mach_o, wasm};
 use anyhow::{Context, Result, bail};
 use object::write::{Object, Symbol, SymbolSection};
 use object::{BinaryFormat, Object as _, SectionFlags, SectionKind, SymbolFlags, SymbolKind, SymbolScope};
@@ -48,14 +48,10 @@ pub(crate) fn object_with(name: &str, contents: &[u8], symbol: &str, like: &[u8]
     object.write().context("the object cannot be written")
 }
 
-/// Whether `bytes` begin as an object that [`object_with`] can be given.
-pub(crate) fn is_object(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\x7fELF") || bytes.starts_with(wasm::MAGIC) || bytes.starts_with(coff::MAGIC) || bytes.starts_with(mach_o::MAGIC)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::object_symbols::is_object;
     use object::elf::{EF_ARM_ABI_FLOAT_HARD, EF_ARM_EABI_VER5, EF_RISCV_FLOAT_ABI_DOUBLE, ELFOSABI_FREEBSD};
     use object::{Architecture, Endianness, FileFlags, ObjectSection as _, ObjectSymbol as _};
 

@@ -1,11 +1,14 @@
-//! The symbols that an object defines for others, whatever its format.
+//! Objects of any format that is linked here: what is one, and which symbols it defines for others.
 
 use crate::files::{coff, mach_o, wasm};
 use anyhow::Result;
+use object::elf::ELFMAG;
 use object::{Object, ObjectSymbol, SymbolKind};
 
-/// How an ELF object begins.
-const ELF: &[u8; 4] = b"\x7fELF";
+/// Whether `bytes` begin as an object of a format that is linked here.
+pub(crate) fn is_object(bytes: &[u8]) -> bool {
+    bytes.starts_with(&ELFMAG) || bytes.starts_with(wasm::MAGIC) || bytes.starts_with(coff::MAGIC) || bytes.starts_with(mach_o::MAGIC)
+}
 
 /// The names of the symbols that `object` defines for others, thread-local data included; none if it
 /// is no object of a format that is linked here.
@@ -19,7 +22,7 @@ pub(crate) fn defined(object: &[u8]) -> Result<Option<Vec<&[u8]>>> {
     if object.starts_with(mach_o::MAGIC) {
         return Ok(Some(mach_o::defined_symbols(object)?));
     }
-    if !object.starts_with(ELF) && !object.starts_with(coff::MAGIC) {
+    if !is_object(object) {
         return Ok(None);
     }
     let mut names = Vec::new();

@@ -4,8 +4,7 @@
 
 use crate::files::archive::{Builder, Kind};
 use crate::files::bundled;
-use crate::files::coff;
-use crate::files::mach_o;
+use crate::files::object_symbols::is_object;
 use crate::files::scratch;
 use crate::files::wasm;
 use anyhow::{Context, Result, bail};
@@ -146,11 +145,6 @@ fn metadata_range(data: &ReadCache<impl Read + Seek>) -> Result<(u64, u64)> {
     }
     let found = section_range(data, (offset, len), METADATA_SECTION).context("its metadata member is broken")?;
     found.with_context(|| format!("its metadata member has no `{METADATA_SECTION}` section"))
-}
-
-/// Whether a file that begins with these bytes is an object of a format that is linked here.
-fn is_object(magic: &[u8; 4]) -> bool {
-    magic == b"\x7fELF" || magic == wasm::MAGIC || magic == mach_o::MAGIC || magic.starts_with(coff::MAGIC)
 }
 
 /// Where the section `name` of an object is that a range of `data` holds, offset and length in

@@ -7,7 +7,7 @@ use super::line::Line;
 use super::linking::Linking;
 use crate::files::archive::Archive;
 use crate::files::paths::as_argument;
-use crate::files::{carrier, scratch, wasm};
+use crate::files::{carrier, object_symbols, scratch, wasm};
 use crate::formats::Linkage;
 use crate::formats::purl::{Origin, Purl};
 use crate::formats::report::CrateFormat;
@@ -95,7 +95,7 @@ impl Linking<'_> {
         // What LTO took part in may be bitcode; what it has made is not.
         for path in line.objects().map(PathBuf::as_path).chain(line.files().map(|(_, path)| path)) {
             let archive = Archive::read_or_object(path)?;
-            let found = archive.members.iter().map(|member| archive.contents(member)).find(|contents| carrier::is_object(contents));
+            let found = archive.members.iter().map(|member| archive.contents(member)).find(|contents| object_symbols::is_object(contents));
             if let Some(object) = found {
                 return Ok(object.to_vec());
             }

@@ -251,7 +251,7 @@ impl<'a> Artifact<'a> {
 fn check_format(bytes: &[u8]) -> Result<()> {
     const MACH_O: [&[u8]; 4] = [b"\xfe\xed\xfa", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba"];
     let what = match bytes {
-        _ if bytes.starts_with(b"\x7fELF") => return Ok(()),
+        _ if bytes.starts_with(&elf::ELFMAG) => return Ok(()),
         _ if archive::is_archive(bytes) => bail!("it is an archive, which is not linked\n  help: give the program that is linked with it"),
         _ if MACH_O.iter().any(|magic| bytes.starts_with(magic)) => "a Mach-O file",
         _ if bytes.starts_with(b"MZ") => "a Windows file (PE)",

@@ -12,6 +12,7 @@ use crate::formats::link_line;
 use crate::lto::bitcode;
 use crate::plan::{CWD, Item, Link, LinkPlan, MODULES, SYSROOT};
 use anyhow::{Context, Result, bail};
+use object::elf::ELFMAG;
 use object::read::archive::ArchiveFile;
 use object::{File, Object, ObjectSymbol, ReadCache, ReadRef, SymbolKind};
 use std::collections::HashMap;
@@ -305,7 +306,7 @@ impl Inputs {
                 }
             }
         }
-        if !bytes.starts_with(b"\x7fELF") {
+        if !bytes.starts_with(&ELFMAG) {
             return;
         }
         let Ok(object) = File::parse(bytes) else { return };
