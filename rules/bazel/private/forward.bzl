@@ -91,7 +91,7 @@ def forward_unsplit(target):
         if provider in target
     ]
 
-def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None, stripped = [], sbom = None, sizes = None, html_report = None):
+def forward_split(ctx, target, split, cc_toolchain, artifact, groups):
     """Passes on everything of a target, with our artifact in place of rules_rust's.
 
     Args:
@@ -100,12 +100,7 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None
         split: The target's SplitInfo.
         cc_toolchain: The CcToolchainInfo, or None.
         artifact: What the split built (File).
-        report: The link report (File), or None.
-        dwp: The package of its split debug information (File). Default: none.
-        stripped: What `declare_strip` returned. Default: nothing.
-        sbom: What `declare_sbom` returned. Default: none.
-        sizes: What is in the artifact (File). Default: none.
-        html_report: A page of the link report (File). Default: none.
+        groups: Output groups of what was made of the artifact (dict from name to depset).
 
     Returns:
         A list of providers without DefaultInfo.
@@ -115,16 +110,11 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, report, dwp = None
     if CcInfo in target:
         original = crate_info_of(target).output
         providers.append(replace_library(ctx, cc_toolchain, target[CcInfo], original, artifact))
-    providers.append(OutputGroupInfo(**(_forward_output_groups(target, originals) | {
+    none = {name: depset() for name in ("dwp", "html_report", "report", "sbom", "sizes", "stripped")}
+    providers.append(OutputGroupInfo(**(_forward_output_groups(target, originals) | none | groups | {
         "dwo": split.link.dwos,
-        "dwp": depset([dwp] if dwp else []),
-        "html_report": depset([html_report] if html_report else []),
         "modules": depset([split.link.modules]),
         "plan": depset([split.link.plan]),
-        "report": depset([report] if report else []),
-        "sbom": depset([sbom] if sbom else []),
-        "sizes": depset([sizes] if sizes else []),
-        "stripped": depset(stripped),
     })))
     return providers
 

@@ -16,10 +16,8 @@ LinkedTogetherInfo = provider(
     fields = {
         "artifacts": "dict[str, File]: the artifact of each crate type. Empty without LTO: each " +
                      "then has an action of its own.",
-        "dwp": "None: with LTO debug information stays inside, and without, each has its own.",
         "report": "File: the link report of all of them; None without LTO.",
         "runtime_files": "list[File]: what they need when they run.",
-        "stripped": "list[File]: none; what is linked together has no such action.",
     },
 )
 
@@ -28,7 +26,7 @@ def _link_together_impl(ctx):
 
     # Without LTO they have nothing to share, and each need not wait for the others.
     if split.unsplit or split.link.lto == "off":
-        return [LinkedTogetherInfo(artifacts = {}, dwp = None, report = None, runtime_files = [], stripped = [])]
+        return [LinkedTogetherInfo(artifacts = {}, report = None, runtime_files = [])]
     dylibs = find_dylibs(ctx, split.link.lto)
     directory = ctx.label.name + ".splitlink/dylibs"
     report = ctx.actions.declare_file(ctx.label.name + ".splitlink/report.json")
@@ -44,10 +42,8 @@ def _link_together_impl(ctx):
     )
     return [LinkedTogetherInfo(
         artifacts = artifacts,
-        dwp = None,
         report = report,
         runtime_files = link_dylibs_into(ctx, dylibs, directory),
-        stripped = [],
     )]
 
 link_together = rule(

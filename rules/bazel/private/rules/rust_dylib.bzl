@@ -7,11 +7,9 @@ load("//rules/bazel/private:names.bzl", "DYLIB_TAG", "INNER_SUFFIX", "crate_name
 load("//rules/bazel/private:providers.bzl", "DylibInfo", "SplitInfo")
 load("//rules/bazel/private:split_aspect.bzl", "split_aspect")
 load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
+load("//rules/bazel/private/actions:about.bzl", "declare_about")
 load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
-load("//rules/bazel/private/actions:html_report.bzl", "declare_html_report")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
-load("//rules/bazel/private/actions:sbom.bzl", "declare_sbom")
-load("//rules/bazel/private/actions:sizes.bzl", "declare_sizes")
 
 def _dylib_of_target_impl(ctx):
     split = ctx.attr.target[SplitInfo]
@@ -41,8 +39,7 @@ def _dylib_of_target_impl(ctx):
     )
     runtime_files = link_dylibs_into(ctx, dylibs, directory)
     dwp = declare_dwp(ctx, toolchains, split.link, dylib)
-    sizes = declare_sizes(ctx, toolchains, split.link, dylib, report, "dylib")
-    html_report = declare_html_report(ctx, toolchains, ctx.attr.target, report, [sizes], split.link.description)
+    about = declare_about(ctx, toolchains, split.link, ctx.attr.target, dylib, report, "dylib")
     return [
         DylibInfo(
             dylibs = depset([dylib], transitive = [dylibs.dylibs] if dylibs else []),
@@ -51,13 +48,10 @@ def _dylib_of_target_impl(ctx):
         OutputGroupInfo(
             dwo = split.link.dwos,
             dwp = depset([dwp] if dwp else []),
-            html_report = depset([html_report]),
             manifest = depset([manifest]),
             modules = depset([split.link.modules]),
             plan = depset([split.link.plan]),
-            report = depset([report]),
-            sbom = depset([declare_sbom(ctx, toolchains, report, dylib)]),
-            sizes = depset([sizes]),
+            **about
         ),
         DefaultInfo(
             files = depset([dylib]),

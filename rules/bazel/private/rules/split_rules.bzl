@@ -15,11 +15,9 @@ load("//rules/bazel/private:rustc_action.bzl", "crate_info_of")
 load("//rules/bazel/private:settings.bzl", "DebugCompressionInfo", "FallbackInfo", "say_fallback")
 load("//rules/bazel/private:split_aspect.bzl", "split_aspect")
 load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
+load("//rules/bazel/private/actions:about.bzl", "declare_about")
 load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
-load("//rules/bazel/private/actions:html_report.bzl", "declare_html_report")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
-load("//rules/bazel/private/actions:sbom.bzl", "declare_sbom")
-load("//rules/bazel/private/actions:sizes.bzl", "declare_sizes")
 load("//rules/bazel/private/actions:strip.bzl", "declare_strip")
 load("//rules/common:lto.bzl", "LTO_MODES")
 load(":link_together.bzl", "LinkedTogetherInfo")
@@ -79,10 +77,8 @@ def _link(ctx, split, toolchains, output):
         output: The artifact to write (File).
 
     Returns:
-        A struct of `dwp` (the package of split debug information, a File or None), `html_report`
-        (a page of the link report, a File), `report` (the link report, a File), `runtime_files` (a
-        list of the Files that the artifact needs when it runs), `sizes` (what is in it, a File or
-        None) and `stripped` (what `declare_strip` returned).
+        A struct of `groups` (output groups of the artifact, a dict from name to depset) and
+        `runtime_files` (a list of the Files that the artifact needs when it runs).
     """
     target = ctx.attr.compiled or ctx.attr.target
     compiled = ctx.attr.compiled[SplitInfo].link if ctx.attr.compiled else split.link
@@ -98,14 +94,13 @@ def _link(ctx, split, toolchains, output):
         dylibs = dylibs,
         dylib_directories = dylib_directories(ctx, directory, in_solib = CcInfo in ctx.attr.target),
     )
-    sizes = declare_sizes(ctx, toolchains, compiled, output, report, ctx.attr.linked_as)
+    dwp = declare_dwp(ctx, toolchains, compiled, output)
     return struct(
-        dwp = declare_dwp(ctx, toolchains, compiled, output),
-        html_report = declare_html_report(ctx, toolchains, target, report, [sizes] if sizes else [], compiled.description),
-        report = report,
+        groups = declare_about(ctx, toolchains, compiled, target, output, report, ctx.attr.linked_as) | {
+            "dwp": depset([dwp] if dwp else []),
+            "stripped": depset(declare_strip(ctx, toolchains, compiled, output)),
+        },
         runtime_files = link_dylibs_into(ctx, dylibs, directory),
-        sizes = sizes,
-        stripped = declare_strip(ctx, toolchains, compiled, output),
     )
 
 def split_executable_impl(ctx):
@@ -136,8 +131,7 @@ def split_executable_impl(ctx):
     else:
         linked = _link(ctx, split, toolchains, executable)
         runtime_files = linked.runtime_files
-        sbom = declare_sbom(ctx, toolchains, linked.report, executable, ctx.attr.linked_as)
-        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.report, linked.dwp, linked.stripped, sbom, linked.sizes, linked.html_report)
+        providers = forward_split(ctx, target, split, toolchains.cc, executable, linked.groups)
     if RunEnvironmentInfo in target:
         providers.append(target[RunEnvironmentInfo])
     return providers + [
@@ -178,7 +172,7 @@ def split_library_impl(ctx):
     elif split.artifact:
         artifact = split.artifact
         files = depset([artifact])
-        providers = forward_split(ctx, target, split, toolchains.cc, artifact, None)
+        providers = forward_split(ctx, target, split, toolchains.cc, artifact, {})
         if _is_own(ctx):
             # rust-analyzer looks for it among the target's own actions.
             link = ctx.actions.declare_file(_library_place(ctx, crate))
@@ -188,18 +182,15 @@ def split_library_impl(ctx):
         linked = ctx.attr.linked[LinkedTogetherInfo] if ctx.attr.linked else None
         if linked and linked.artifacts:
             artifact = linked.artifacts[ctx.attr.linked_as]
-            link = ctx.attr.compiled[SplitInfo].link
-            sizes = declare_sizes(ctx, toolchains, link, artifact, linked.report, ctx.attr.linked_as)
-            page = declare_html_report(ctx, toolchains, ctx.attr.compiled, linked.report, [sizes] if sizes else [], link.description)
+            compiled = ctx.attr.compiled
+            groups = declare_about(ctx, toolchains, compiled[SplitInfo].link, compiled, artifact, linked.report, ctx.attr.linked_as)
         else:
             artifact = ctx.actions.declare_file(_library_place(ctx, crate))
             linked = _link(ctx, split, toolchains, artifact)
-            sizes = linked.sizes
-            page = linked.html_report
+            groups = linked.groups
         runtime_files = linked.runtime_files
         files = depset([artifact])
-        sbom = declare_sbom(ctx, toolchains, linked.report, artifact, ctx.attr.linked_as)
-        providers = forward_split(ctx, target, split, toolchains.cc, artifact, linked.report, linked.dwp, linked.stripped, sbom, sizes, page)
+        providers = forward_split(ctx, target, split, toolchains.cc, artifact, groups)
     else:
         fail("{} is a {} crate, which is not linked; it needs no rule of its own, rust_library targets are split where they are used".format(
             target.label,
