@@ -1,12 +1,14 @@
 """The actions of a crate that is linked: one that compiles it, one that links it."""
 
+load("//rules/buck2/private/actions:html_report.bzl", "declare_html_report")
 load("//rules/buck2/private/actions:link_only.bzl", "declare_link_only")
 load("//rules/buck2/private/actions:no_link.bzl", "declare_no_link")
+load("//rules/buck2/private/actions:sbom.bzl", "declare_sbom")
 load("//rules/buck2/private/actions:sizes.bzl", "declare_sizes")
 load(":dependencies.bzl", "find_dependencies")
 load(":dylibs.bzl", "find_dylibs")
 load(":native_links.bzl", "native_links")
-load(":prelude.bzl", "DEFAULT_STATIC_LINK_STRATEGY", "LinkStrategy", "at_argfile", "process_link_strategy_for_pic_behavior")
+load(":prelude.bzl", "DEFAULT_STATIC_LINK_STRATEGY", "LinkStrategy", "process_link_strategy_for_pic_behavior")
 load(":providers.bzl", "SplitlinkToolchainInfo")
 load(":refused.bzl", "refuse_attributes")
 
@@ -52,46 +54,6 @@ def _explain(ctx: AnalysisContext, report: Artifact, directory: str) -> list[Pro
     return [
         DefaultInfo(default_output = explained),
         RunInfo(args = cmd_args(tool, "explain", report)),
-    ]
-
-def _sbom(ctx: AnalysisContext, report: Artifact, directory: str, crate_type: str) -> list[Provider]:
-    bill = ctx.actions.declare_output("{}/{}.cdx.json".format(directory, crate_type))
-    ctx.actions.run(
-        cmd_args(
-            ctx.attrs._rust_toolchain[SplitlinkToolchainInfo].tool,
-            "sbom",
-            cmd_args(report, format = "--report={}"),
-            cmd_args(bill.as_output(), format = "--output=" + crate_type + "={}"),
-        ),
-        category = "splitlink_sbom",
-        identifier = bill.short_path,
-    )
-    return [DefaultInfo(default_output = bill)]
-
-# Prints where the page is, and opens it where there is a display.
-_OPEN = '''
-realpath "$1"
-if [ -n "$DISPLAY$WAYLAND_DISPLAY" ] && command -v xdg-open >/dev/null; then exec xdg-open "$1"; fi
-'''
-
-def _html(ctx: AnalysisContext, report: Artifact, sizes: list[Artifact], dependencies: struct, directory: str) -> list[Provider]:
-    tool = ctx.attrs._rust_toolchain[SplitlinkToolchainInfo].tool
-    page = ctx.actions.declare_output(directory + "/report.html")
-    args = cmd_args(
-        cmd_args(page.as_output(), format = "--output={}"),
-        cmd_args(report, format = "--report={}"),
-        cmd_args(sizes, format = "--sizes={}"),
-        "--label={}".format(ctx.label.raw_target()),
-        ["--edge=" + edge for edge in dependencies.edges],
-    )
-    ctx.actions.run(
-        cmd_args(tool, "report", at_argfile(actions = ctx.actions, name = directory + "/report.args", args = args, allow_args = True)),
-        category = "splitlink_report",
-        identifier = directory,
-    )
-    return [
-        DefaultInfo(default_output = page),
-        RunInfo(args = cmd_args("sh", "-c", _OPEN, "sh", page)),
     ]
 
 def split(
@@ -166,10 +128,10 @@ def split(
             for crate_type, output in group.items()
             if crate_type != "staticlib"
         }
-        about["html"] = _html(ctx, link.report, sizes.values(), dependencies, within)
+        about["html"] = declare_html_report(ctx, link.report, sizes.values(), dependencies, within)
         for crate_type in group:
             of_artifact = {"sizes": [DefaultInfo(default_output = sizes[crate_type])]} if crate_type in sizes else {}
-            sub_targets[crate_type] = about | of_artifact | {"sbom": _sbom(ctx, link.report, within, crate_type)}
+            sub_targets[crate_type] = about | of_artifact | {"sbom": declare_sbom(ctx, link.report, within, crate_type)}
     runtime_files = list(native.runtime_files)
     if dylibs:
         runtime_files += dylibs.directories + [made.dylib for made in dylibs.dylibs.values()]
