@@ -9,6 +9,7 @@ pub mod kills;
 pub mod pip;
 pub mod real_programs;
 pub mod remote_executor;
+pub mod remote_traffic;
 pub mod rules_rust;
 pub mod rustc_fixture;
 pub mod watched;

@@ -13,6 +13,11 @@ const EXECUTOR: &str = "SPLITLINK_REMOTE_EXECUTOR";
 /// What says where `dev/cluster` keeps the files of the one that it has started.
 const CLUSTER: &str = "SPLITLINK_CLUSTER";
 
+/// Whether there is a remote executor.
+pub fn is_set() -> bool {
+    std::env::var_os(EXECUTOR).is_some()
+}
+
 /// The executor, if there is one; else says aloud what is not tested.
 pub fn executor() -> Option<String> {
     let found = std::env::var(EXECUTOR).ok();
@@ -24,6 +29,10 @@ pub fn executor() -> Option<String> {
     }
     found
 }
+
+/// What `ISA` is called in the platform properties of machines with this one's processor, and of
+/// others.
+pub const ISA: (&str, &str) = if cfg!(target_arch = "aarch64") { ("arm-a64", "x86-64") } else { ("x86-64", "arm-a64") };
 
 /// The cluster of `dev/cluster`, whose parts may be disturbed.
 #[derive(Debug)]
@@ -40,6 +49,15 @@ impl Cluster {
             skip("the remote executor is none of `dev/cluster`: nothing is killed in it; `dev/test remote` does that");
         }
         Some(Self { folder: folder?.into() })
+    }
+
+    /// Bazel's flag for the platform properties of actions.
+    pub const PROPERTIES: &'static str = "--remote_default_exec_properties";
+
+    /// Bazel's flag by which actions go to machines of this one's processor; none where the
+    /// executor is none of `dev/cluster`.
+    pub fn properties() -> Option<String> {
+        std::env::var_os(CLUSTER).map(|_| format!("{}=ISA={}", Self::PROPERTIES, ISA.0))
     }
 
     /// Removes all files from the server's store.

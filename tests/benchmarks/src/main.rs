@@ -11,6 +11,7 @@ mod machine;
 mod measure;
 mod overhead;
 mod real_programs;
+mod remote;
 mod whole_builds;
 
 use anyhow::{Result, bail};
@@ -18,7 +19,7 @@ use anyhow::{Result, bail};
 /// A benchmark: its name, how it is called, and what runs it with the arguments behind its name.
 type Benchmark = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 9] = [
+const BENCHMARKS: [Benchmark; 10] = [
     ("analysis", analysis::USAGE, analysis::bench),
     ("buck2", buck2::USAGE, buck2::bench),
     ("edit_loop", edit_loop::USAGE, edit_loop::bench),
@@ -28,6 +29,7 @@ const BENCHMARKS: [Benchmark; 9] = [
     ("lto", lto::USAGE, lto::bench),
     ("overhead", overhead::USAGE, overhead::bench),
     ("real_programs", real_programs::USAGE, real_programs::bench),
+    ("remote", remote::USAGE, remote::bench),
 ];
 
 fn main() -> Result<()> {

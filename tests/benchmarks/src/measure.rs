@@ -37,10 +37,10 @@ pub fn medians_in_turn(rounds: usize, contestants: &mut [&mut dyn FnMut() -> Res
     Ok(taken.into_iter().map(median).collect())
 }
 
-/// The median of `durations`: of an even number, the upper of the two in the middle.
-pub fn median(mut durations: Vec<Duration>) -> Duration {
-    durations.sort();
-    durations[durations.len() / 2]
+/// The median of what was measured: of an even number, the upper of the two in the middle.
+pub fn median<T: Ord + Copy>(mut measured: Vec<T>) -> T {
+    measured.sort();
+    measured[measured.len() / 2]
 }
 
 #[cfg(test)]

@@ -149,14 +149,23 @@ impl Bench {
     /// # Errors
     /// If it fails.
     pub fn build(&self, rules: Rules, flags: &[String]) -> Result<(Taken, usize)> {
-        let start = Instant::now();
-        let output = self.bazel(rules, flags).output()?;
-        let wall = start.elapsed();
-        let says = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "Bazel cannot build {}:\n{says}", self.program.label(rules));
+        let (wall, says) = self.build_saying(rules, flags)?;
         let actions = actions(&says);
         let critical_path = number_after(&says, "Critical Path: ").context("Bazel names no critical path")?;
         Ok((Taken { wall, critical_path: Some(Duration::from_secs_f64(critical_path)) }, actions))
+    }
+
+    /// Builds with Bazel, and gives the time and what Bazel says.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn build_saying(&self, rules: Rules, flags: &[String]) -> Result<(Duration, String)> {
+        let start = Instant::now();
+        let output = self.bazel(rules, flags).output()?;
+        let wall = start.elapsed();
+        let says = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "Bazel cannot build {}:\n{says}", self.program.label(rules));
+        Ok((wall, says))
     }
 
     fn bazel(&self, rules: Rules, flags: &[String]) -> Command {
@@ -218,7 +227,12 @@ pub fn unique() -> u128 {
 
 /// How many actions a build ran, from what Bazel says of it.
 pub fn actions(says: &str) -> usize {
-    [" linux-sandbox", " worker"].iter().filter_map(|kind| number_before(says, kind)).sum()
+    [" linux-sandbox", " worker"].iter().map(|kind| actions_of(says, kind)).sum()
+}
+
+/// How many actions were of a kind, by what Bazel says: ` worker`, say.
+pub fn actions_of(says: &str, kind: &str) -> usize {
+    [",", "."].iter().find_map(|end| number_before(says, &format!("{kind}{end}"))).unwrap_or(0)
 }
 
 fn number_after(text: &str, before: &str) -> Option<f64> {
@@ -262,7 +276,9 @@ mod tests {
     fn what_bazel_says() {
         let says = "INFO: Elapsed time: 9.1s, Critical Path: 4.25s\nINFO: 12 processes: 3 internal, 5 linux-sandbox, 4 worker.\n";
         assert_eq!(number_after(says, "Critical Path: "), Some(4.25));
-        assert_eq!((number_before(says, " linux-sandbox"), number_before(says, " worker")), (Some(5), Some(4)));
-        assert_eq!(number_before("INFO: 1 process: 1 internal.", " worker"), None);
+        assert_eq!((actions_of(says, " linux-sandbox"), actions_of(says, " worker"), actions(says)), (5, 4, 9));
+        assert_eq!(actions("INFO: 1 process: 1 internal."), 0);
+        let remote = "INFO: 31 processes: 7 remote cache hit, 4 internal, 20 remote.\n";
+        assert_eq!((actions_of(remote, " remote cache hit"), actions_of(remote, " remote")), (7, 20));
     }
 }

@@ -44,6 +44,10 @@ pub struct Workspace {
 }
 
 impl Workspace {
+    /// The name of the one whose program is built on a cluster. `fetch_real_program` makes it before,
+    /// for with a cluster there is no internet.
+    pub const REMOTE: &'static str = "remote";
+
     /// Makes or updates `<cache>/real_programs/<name>` with the given programs; downloads and
     /// generates only what is not there.
     pub fn generate(name: &str, programs: &[Program], tool: Tool<'_>) -> Result<Workspace> {

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use splitlink_tests::checkout::Checkout;
 use splitlink_tests::execution_log::{self, Spawn};
-use splitlink_tests::real_programs::cache;
-use splitlink_tests::remote_executor::{Cluster, executor};
-use splitlink_tests::rustc_fixture::tools::succeed;
+use splitlink_tests::real_programs::{COMMAND_LINES, HYPERFINE, Rules, Tool, Workspace, cache};
+use splitlink_tests::remote_executor::{Cluster, ISA, executor};
+use splitlink_tests::rustc_fixture::tools::{splitlink, succeed};
 use splitlink_tests::watched::{Files, same};
 
 const TARGETS: [&str; 1] = ["//examples/..."];
@@ -86,6 +86,10 @@ impl Remote {
             "--remote_download_outputs=all".to_owned(),
             format!("--execution_log_json_file={}", self.log.display()),
         ];
+        // Bazel 7.7 takes a property only once.
+        if !flags.iter().any(|flag| flag.starts_with(Cluster::PROPERTIES)) {
+            all.extend(Cluster::properties());
+        }
         all.extend(flags.iter().map(|&flag| flag.to_owned()));
         self.state.is_elsewhere |= flags.iter().any(|flag| flag.starts_with("--remote_download_outputs="));
         self.clone.build_command(&all.iter().map(String::as_str).collect::<Vec<_>>(), targets)
@@ -172,6 +176,62 @@ fn a_worker_that_dies_in_the_middle_of_a_link() -> Result<()> {
         remote.forget()?;
         same(&local, &remote.build(&["--remote_accept_cached"], &[target])?, &format!("{target}, from the cache afterwards"))?;
     }
+    Ok(())
+}
+
+#[test]
+fn machines_of_another_processor() -> Result<()> {
+    let Some(mut remote) = Remote::make()? else { return Ok(()) };
+    if Cluster::of_this_run().is_none() {
+        return Ok(());
+    }
+    let local = remote.local(&[PROGRAM])?;
+    let elsewhere = format!("{}=ISA={}", Cluster::PROPERTIES, ISA.1);
+    // Once before the right machines have built it, and once when all of it is in the cache.
+    for when in ["at first", "afterwards"] {
+        let ended = remote.command(&["--remote_accept_cached", &elsewhere], &[PROGRAM]).output()?;
+        let says = String::from_utf8_lossy(&ended.stderr);
+        ensure!(!ended.status.success() && says.contains("No such file or directory"), "{when} it did not fail to start there: {says}");
+        remote.forget()?;
+        same(&local, &remote.build(&["--remote_accept_cached"], &[PROGRAM])?, &format!("{when}, on machines of this one's processor"))?;
+        remote.forget()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_real_program() -> Result<()> {
+    let Some(executor) = executor() else { return Ok(()) };
+    let program = std::slice::from_ref(&HYPERFINE);
+    let workspace = Workspace::generate(Workspace::REMOTE, program, Tool::Prebuilt(splitlink()))?;
+    let log = workspace.root.join("execution_log.json");
+    let log_flag = format!("--execution_log_json_file={}", log.display());
+    let local_flags = ["--host_compilation_mode=fastbuild", &log_flag];
+    let mut remote_flags: Vec<String> = local_flags.map(str::to_owned).into();
+    remote_flags.extend([
+        format!("--remote_executor={executor}"),
+        "--spawn_strategy=remote".to_owned(),
+        "--noremote_accept_cached".to_owned(),
+    ]);
+    remote_flags.extend(Cluster::properties());
+    let remote_flags: Vec<&str> = remote_flags.iter().map(String::as_str).collect();
+    // One that nobody has built.
+    workspace.begin_round(&format!("{:?}", std::time::UNIX_EPOCH.elapsed()?))?;
+    let mut built = Vec::new();
+    for flags in [&local_flags[..], &remote_flags] {
+        succeed(workspace.bazel().arg("clean"))?;
+        let executable = workspace.build(program, Rules::Splitlink, flags)?.remove(0);
+        built.push(fs::read(&executable)?);
+        for line in COMMAND_LINES.iter().filter(|line| line.bin == HYPERFINE.bin && !line.timed) {
+            let ran = line.run(&executable, &workspace.root)?;
+            ensure!(ran.code == Some(line.code), "{line:?}: {ran:?}");
+        }
+    }
+    ensure!(built[0] == built[1], "what was built remotely differs from what was built here");
+    let ran: Vec<_> = execution_log::read(&log)?.into_iter().filter(|spawn| spawn.mnemonic.starts_with("Splitlink")).collect();
+    let elsewhere = ran.iter().find(|spawn| spawn.runner != "remote");
+    ensure!(ran.len() > 80 && elsewhere.is_none(), "of {} actions this did not run remotely: {elsewhere:?}", ran.len());
+    eprintln!("remote execution: {} actions of the split for {}", ran.len(), HYPERFINE.bin);
     Ok(())
 }
 

@@ -4,7 +4,9 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::buck2::Project;
+use splitlink_tests::real_programs::{HYPERFINE, buck2_files};
 use splitlink_tests::remote_executor::{Cluster, executor};
+use splitlink_tests::rustc_fixture::tools::empty_folder;
 
 /// The execution platform of the tests' project, by which actions run remotely.
 const PLATFORM: &str = r#"
@@ -64,5 +66,16 @@ fn what_is_built_remotely_is_what_is_built_here() -> Result<()> {
         eprintln!("remote execution: {} times {kind} with Buck2", of_kind.len());
     }
     project.passed("splitlink//examples/...", &[]).context("what was built remotely does not run here")?;
+
+    buck2_files::generate(&empty_folder("remote_execution_sources")?, &project.root, &[HYPERFINE])?;
+    let target = format!("root//{}:{}", HYPERFINE.package, HYPERFINE.bin);
+    let mut built = Vec::new();
+    for how in ["--local-only", "--no-remote-cache"] {
+        project.buck2(&["clean"])?;
+        built.push(fs::read(project.build_with(&[how], &target)?)?);
+    }
+    ensure!(built[0] == built[1], "{target}: what was built remotely differs");
+    let elsewhere = project.ran()?.into_iter().find(|ran| ran.action.starts_with("splitlink_") && ran.executor != "Re");
+    ensure!(elsewhere.is_none(), "{target}: this did not run remotely: {elsewhere:?}");
     Ok(())
 }
