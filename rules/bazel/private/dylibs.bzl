@@ -41,6 +41,10 @@ DYLIB_ATTRS = {
         default = Label("//rules/bazel:lto_cache"),
         providers = [LtoCacheInfo],
     ),
+    "_lto_distributed": attr.label(
+        default = Label("//rules/bazel:lto_distributed"),
+        providers = [SwitchInfo],
+    ),
     "_report_times": attr.label(
         default = Label("//rules/bazel:report_times"),
         providers = [SwitchInfo],

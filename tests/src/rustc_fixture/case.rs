@@ -3,8 +3,9 @@
 use super::graph::{Graph, build_native, closure};
 use super::project::words;
 use super::tools::{Failure, Toolchain, empty_folder, exit_code, names_in, run, succeed, workplace};
-use super::{archive, elf, link_line, schema};
+use super::{archive, distributed, elf, link_line, schema};
 use anyhow::{Context, Result, bail, ensure};
+use object::{Object, ObjectSection};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub struct Case {
     shared_std: bool,
     lto: Option<&'static str>,
     reference_lto: bool,
+    distributed: bool,
 }
 
 fn case(source: &'static str, types: &[&'static str]) -> Case {
@@ -52,6 +54,7 @@ fn case(source: &'static str, types: &[&'static str]) -> Case {
         shared_std: false,
         lto: None,
         reference_lto: true,
+        distributed: false,
     }
 }
 
@@ -183,6 +186,12 @@ impl Case {
         self
     }
 
+    /// splitlink does thin LTO in actions of their own. What is made so is also compared with what one
+    /// action makes.
+    pub fn distributed(self) -> Self {
+        Self { distributed: true, ..self.lto("thin") }
+    }
+
     /// rustc cannot do LTO of it, and links it without.
     pub fn reference_without_lto(mut self) -> Self {
         self.reference_lto = false;
@@ -306,6 +315,9 @@ impl Building<'_> {
             let paths = ["reference", "out"].map(|way| cwd.join(dir).join(way).join(file_name));
             artifacts.push((crate_type, paths));
         }
+        if case.distributed {
+            self.optimise_in_parts(&mut link_only, &artifacts)?;
+        }
         succeed(link_only.env("PATH", &search).env("RECORD_LINKER_TO", record("split")))?;
 
         if case.recorded && case.types.iter().any(|&crate_type| crate_type != "staticlib") {
@@ -319,12 +331,40 @@ impl Building<'_> {
         for (crate_type, [reference, split]) in &artifacts {
             self.compare(crate_type, reference, split).with_context(|| format!("the {crate_type}"))?;
             self.behave(crate_type, split).with_context(|| format!("splitlink's {crate_type}"))?;
+            if case.distributed {
+                self.compare_with_one_action(crate_type, split).with_context(|| format!("the {crate_type} of one action"))?;
+            }
         }
         for way in ["reference", "out"] {
             let mut made = names_in(&cwd.join(dir).join(way));
             made.retain(|name| !name.ends_with(".so.manifest.json"));
             ensure!(made.len() == artifacts.len(), "these files were made in `{way}`: {made:?}");
         }
+        Ok(())
+    }
+
+    /// Runs the actions of distributed thin LTO, and gives what they make to `link_only`; links the
+    /// same in one action first, in the folder `one`.
+    fn optimise_in_parts(&self, link_only: &mut Command, artifacts: &[(&str, [PathBuf; 2])]) -> Result<()> {
+        let (dir, cwd) = (&self.dir, self.graph.cwd);
+        fs::create_dir_all(cwd.join(dir).join(ONE_ACTION))?;
+        let mut one = Command::new(link_only.get_program());
+        let to = |arg: &std::ffi::OsStr| arg.to_string_lossy().replace(&format!("={dir}/out/"), &format!("={dir}/{ONE_ACTION}/"));
+        succeed(one.current_dir(cwd).args(link_only.get_args().map(to)))?;
+        let given: Vec<_> = link_only.get_args().skip(1).map(ToOwned::to_owned).collect();
+        let types: Vec<&str> = artifacts.iter().map(|(crate_type, _)| if *crate_type == "test" { "bin" } else { *crate_type }).collect();
+        link_only.args(distributed::optimise(self.graph.toolchain, cwd, &given, &types, &format!("{dir}/parts"))?);
+        Ok(())
+    }
+
+    /// Compares `split` with what one action made: exports, and the size of the code.
+    fn compare_with_one_action(&self, crate_type: &str, split: &Path) -> Result<()> {
+        let one = self.graph.cwd.join(&self.dir).join(ONE_ACTION).join(split.file_name().context("a file")?);
+        let describe = if crate_type == "staticlib" { archive::describe } else { elf::describe };
+        same("what others see of the artifacts", &visible(&describe(&one)?), &visible(&describe(split)?))?;
+        let [before, after] = [code_bytes(&one)?, code_bytes(split)?];
+        // A hundredth, and what aligning a few functions differently takes.
+        ensure!(before.abs_diff(after) <= before / 100 + 64, "it has {before} bytes of code, and in parts {after}");
         Ok(())
     }
 
@@ -424,6 +464,23 @@ impl Building<'_> {
         succeed(&mut rustc)?;
         Ok(program)
     }
+}
+
+/// The folder for what one action makes where others make the same in parts.
+const ONE_ACTION: &str = "one";
+
+/// The bytes of code in an artifact, or in all objects of an archive.
+fn code_bytes(path: &Path) -> Result<u64> {
+    let bytes = fs::read(path)?;
+    let of = |bytes: &[u8]| -> Result<u64> {
+        let object = object::File::parse(bytes)?;
+        Ok(object.sections().filter(|section| section.kind() == object::SectionKind::Text).map(|section| section.size()).sum())
+    };
+    if !bytes.starts_with(b"!<arch>") {
+        return of(&bytes);
+    }
+    let archive = object::read::archive::ArchiveFile::parse(&*bytes)?;
+    archive.members().map(|member| of(member?.data(&*bytes)?)).sum()
 }
 
 /// What of `facts` does not follow from how code was optimised.

@@ -11,6 +11,7 @@
 //! | [`elf`] | what the loader and the linker see of an artifact |
 //! | [`mach_o`] | the same of a Mach-O file |
 //! | [`disassembly`] | the functions of an artifact, and what they call |
+//! | [`distributed`] | thin LTO in actions of their own |
 //! | [`archive`] | the members and the symbol index of a staticlib |
 //! | [`small_disk`] | a file system that is easily full, or read-only |
 //! | [`lto_library`] | a library of several crates that thin LTO is quick with |
@@ -21,6 +22,7 @@
 pub mod archive;
 pub mod case;
 pub mod disassembly;
+pub mod distributed;
 pub mod elf;
 pub mod graph;
 pub mod link_line;

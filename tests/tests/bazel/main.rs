@@ -17,6 +17,7 @@ mod interfaces;
 mod linkage;
 mod linker;
 mod lto_cache;
+mod lto_distributed;
 mod lto_flags;
 mod path_mapping;
 mod real_programs;

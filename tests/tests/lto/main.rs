@@ -5,6 +5,8 @@ mod cache;
 mod cache_faults;
 mod cross_language;
 mod data_sections;
+mod distributed;
+mod distributed_faults;
 mod long_names;
 mod native_inputs;
 mod no_core;

@@ -30,8 +30,8 @@ pub fn optimise(module: &Module<'_>, machine: &Machine, keep: &[String], options
     let target = machine.create()?;
     let keep: Vec<String> = keep.iter().map(|name| format!("preserve-gv={name}")).collect();
     let level = match options.opt_level.as_str() {
-        level @ ("0" | "1" | "2" | "3" | "s" | "z") => level,
-        _ => "2",
+        level @ ("s" | "z") => level,
+        _ => pipeline_level(options),
     };
     let tuning = Tuning { vectorize: matches!(level, "2" | "3"), merge_functions: !matches!(level, "0" | "1") };
     module.run_passes(&format!("internalize<{}>,globaldce", keep.join(";")), &target, tuning)?;
@@ -45,6 +45,15 @@ pub fn optimise(module: &Module<'_>, machine: &Machine, keep: &[String], options
     }
     module.run_passes(&format!("lto<O{level}>"), &target, tuning)?;
     Ok(Late { passes: String::new(), tuning })
+}
+
+/// The level of LLVM's pipelines where those for size are none of their own: functions then say
+/// themselves that they are to be small.
+pub fn pipeline_level(options: &Options) -> &str {
+    match options.opt_level.as_str() {
+        level @ ("0" | "1" | "2" | "3") => level,
+        _ => "2",
+    }
 }
 
 /// What runs on each part.

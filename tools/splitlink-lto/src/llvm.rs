@@ -7,7 +7,7 @@ mod structors;
 
 use anyhow::{Result, bail};
 pub use global::Global;
-use llvm_sys::bit_reader::LLVMGetBitcodeModuleInContext2;
+use llvm_sys::bit_reader::{LLVMGetBitcodeModuleInContext2, LLVMParseBitcodeInContext2};
 use llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer;
 use llvm_sys::core::*;
 use llvm_sys::error::{LLVMDisposeErrorMessage, LLVMGetErrorMessage};
@@ -137,6 +137,24 @@ impl Context {
         Ok(Module { raw, context: self })
     }
 
+    /// The module whose bitcode `data` is, called `name`, read to its end.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_whole(&self, data: &[u8], name: &str) -> Result<Module<'_>> {
+        let mut raw = ptr::null_mut();
+        let failed = unsafe {
+            let buffer = LLVMCreateMemoryBufferWithMemoryRange(data.as_ptr().cast(), data.len(), c_string(name).as_ptr(), 0);
+            let failed = LLVMParseBitcodeInContext2(self.raw, buffer, &raw mut raw);
+            LLVMDisposeMemoryBuffer(buffer);
+            failed
+        };
+        if failed != 0 {
+            bail!("`{name}` is no bitcode that LLVM {} reads{}", version().0, self.complaint());
+        }
+        Ok(Module { raw, context: self })
+    }
+
     /// The module that `text` spells.
     #[cfg(test)]
     pub fn parse(&self, text: &str) -> Module<'_> {
@@ -256,6 +274,13 @@ impl<'c> Module<'c> {
                 if LLVMIsAConstantInt(value).is_null() && LLVMGetNumOperands(value) == 1 { LLVMGetOperand(value, 0) } else { value };
             (!LLVMIsAConstantInt(value).is_null()).then(|| LLVMConstIntGetZExtValue(value))
         }
+    }
+
+    /// The source file that the module was compiled from, as its compiler calls it.
+    pub fn source_file(&self) -> String {
+        let mut length = 0;
+        let bytes = unsafe { std::slice::from_raw_parts(LLVMGetSourceFileName(self.raw, &raw mut length).cast::<u8>(), length) };
+        String::from_utf8_lossy(bytes).into_owned()
     }
 
     /// The module's own assembly, of `global_asm!`.

@@ -29,11 +29,7 @@ pub struct Parts {
 /// Divides `module`, which is not needed any more then: its memory had better be free before code
 /// is generated.
 pub fn divide(module: &Module<'_>) -> Parts {
-    // LLVM gives each of WebAssembly's a section by itself.
-    for function in module.functions().filter(|f| !f.is_declaration() && !f.has_section() && !module.is_web_assembly()) {
-        // A section for each, as rustc has it, so that the linker can leave out what nothing needs.
-        function.set_section(&format!(".text.{}", function.name()));
-    }
+    use_function_sections(module);
     let sizes: Vec<(String, usize)> =
         module.functions().filter(|f| !f.is_declaration()).map(|f| (f.name().to_owned(), f.instructions())).collect();
     // Each part would bring the custom sections, and the linker puts those of one name together.
@@ -73,15 +69,32 @@ fn finish(part: &Module<'_>, machine: &Machine, late: &Late) -> Result<Buffer> {
     if !late.passes.is_empty() {
         part.run_passes(&late.passes, &target, late.tuning)?;
     }
+    use_other_sections(part, machine);
+    part.emit(&target)
+}
+
+/// Gives each function and variable a section of its own, and those that run before `main` theirs.
+pub fn use_sections(module: &Module<'_>, machine: &Machine) {
+    use_function_sections(module);
+    use_other_sections(module, machine);
+}
+
+/// A section for each function, as rustc has it, so that the linker can leave out what nothing needs.
+fn use_function_sections(module: &Module<'_>) {
+    // LLVM gives each of WebAssembly's a section by itself.
+    let without = |f: &Global<'_>| !f.is_declaration() && !f.has_section() && !module.is_web_assembly();
+    module.functions().filter(without).for_each(|function| function.set_section(&format!(".text.{}", function.name())));
+}
+
+fn use_other_sections(part: &Module<'_>, machine: &Machine) {
     if part.is_web_assembly() {
-        return part.emit(&target);
+        return;
     }
     part.use_init_array();
     // In the larger code models LLVM tells by size which sections are for what is far away.
     if machine.code_model.is_none_or(|model| model < MEDIUM_CODE_MODEL) {
         part.use_data_sections(machine.position_independent);
     }
-    part.emit(&target)
 }
 
 /// Makes symbols that are local to the module visible to all of its parts, and to nobody else.

@@ -4,7 +4,8 @@ use crate::compile::dependencies::Dependencies;
 use crate::compile::{ForEdits, codegen, dlltool, metadata, rustc_stand_in};
 use crate::debug_info::{dwp, strip};
 use crate::formats::{explain, std_manifest};
-use crate::link_only::{self, linking::Options};
+use crate::link_only::{self, linking::Options, thin_link};
+use crate::lto::thin::back_end;
 use crate::no_link::{self, Outputs, capture};
 use crate::plan::crate_type::CrateType;
 use crate::report_page;
@@ -125,6 +126,28 @@ enum Command {
         #[arg(long = "output", value_name = "[TYPE=]FILE", required = true, value_parser = output)]
         outputs: Vec<(Option<CrateType>, PathBuf)>,
     },
+    /// Do the first step of distributed thin LTO: find out which module imports functions from which,
+    /// and what may be assumed of each symbol. No code is generated
+    ///
+    /// It is given what link-only is given. For each crate it writes a folder, of which `thin-backend`
+    /// makes the objects; `link-only --thin-link` links them. docs/lto.md describes it.
+    ThinLink {
+        #[command(flatten)]
+        options: Options,
+        /// Link as this crate type, one of the plan's; once for each that link-only is to link.
+        /// [default: the plan's only one]
+        #[arg(long = "crate-type", value_name = "TYPE", value_parser = PossibleValuesParser::new(CrateType::ALL.map(CrateType::name)).try_map(|name| name.parse::<CrateType>()))]
+        crate_types: Vec<CrateType>,
+        /// Where to write: `link.json`, `std-bitcode`, and a folder for each crate, `own`,
+        /// `crates/NAME` for `libNAME.rlib`, and `std/core`, `std/alloc`, `std/std` and `std/rest`. Made
+        /// if it does not exist; none of these may hold a file
+        #[arg(long, value_name = "DIR")]
+        output_dir: PathBuf,
+    },
+    /// Make the objects of one crate in distributed thin LTO, of the folder that `thin-link` wrote for it
+    ///
+    /// It reads nothing else but the standard library's bitcode. docs/lto.md describes it.
+    ThinBackend(back_end::Options),
     /// Pack the split debug information (`.dwo` files) that a linked artifact refers to into one file
     /// (`.dwp`), which debuggers look for beside the artifact
     ///
@@ -313,6 +336,8 @@ fn run_command(args: impl Iterator<Item = String>, own: &[String], worker: Optio
             explain_unless(worker, &command, no_link::run(&outputs, incremental, &dependencies, own, &command, worker))
         }
         Command::LinkOnly { options, outputs } => link_only::run(&options, &outputs),
+        Command::ThinLink { options, crate_types, output_dir } => thin_link::run(&options, &crate_types, &output_dir),
+        Command::ThinBackend(options) => back_end::run(&options),
         Command::Dwp(options) => dwp::run(&options),
         Command::Strip(options) => strip::run(&options),
         Command::StdManifest { output, rustc, libdir } => std_manifest::run(&output, &rustc, &libdir),

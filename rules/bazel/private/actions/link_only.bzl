@@ -4,6 +4,7 @@ load("//rules/bazel/private:names.bzl", "named_as_typed")
 load("//rules/bazel/private:settings.bzl", "LinkerInfo", "LtoCacheInfo", "SwitchInfo")
 load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 load(":arguments.bzl", "new_arguments")
+load(":distributed_lto.bzl", "declare_distributed_lto")
 
 def new_link(plan, modules, dwo, inputs, lld, crates, rust, env, description, lto, path_mapping, split_debug_info, version, purl):
     """Gathers what it takes to link a crate.
@@ -78,6 +79,15 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
             with `$ORIGIN`. Default: none.
     """
     args = new_arguments(ctx)
+    distributed = None
+    if link.lto == "thin" and hasattr(ctx.attr, "_lto_distributed") and ctx.attr._lto_distributed[SwitchInfo].enabled:
+        if ctx.attr._lto_cache[LtoCacheInfo].folder:
+            fail(("{}: --@splitlink//rules/bazel:lto_cache keeps what thin LTO makes in one action, and " +
+                  "--@splitlink//rules/bazel:lto_distributed has actions of their own for that; leave one of them out").format(ctx.label))
+        distributed = declare_distributed_lto(ctx, toolchains, link, outputs.keys(), dylibs)
+    if distributed:
+        args.add("--thin-link", distributed.linked)
+        args.add("--thin-objects", distributed.objects_directory)
     args.add("--plan", link.plan)
     args.add_all("--modules", [link.modules], expand_directories = False)
     args.add_all(link.rlibs, before_each = "--rlib")
@@ -102,6 +112,9 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         args.add("--linker-program", linker_program.executable)
     transitive = [link.inputs, link.rlibs] + ([link.lld] if linker == "lld" else [])
     inputs = [link.plan, link.modules]
+    if distributed:
+        inputs.append(distributed.linked)
+        inputs += distributed.objects
     if dylibs:
         args.add("--prefer-dynamic")
         if dylibs.of_setting:
@@ -134,7 +147,7 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
     requirements = {}
     if cache:
         requirements["no-remote-exec"] = "1"
-    elif link.path_mapping and not dylibs and not manifest:
+    elif link.path_mapping and not dylibs and not manifest and not distributed:
         requirements["supports-path-mapping"] = "1"
     for crate_type, output in outputs.items():
         args.add("--output", output, format = crate_type + "=%s" if crate_type else None)

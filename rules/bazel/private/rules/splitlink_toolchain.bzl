@@ -41,10 +41,10 @@ executable, and `linkers`, a dict of those of `mold` and `wild`.
     cfg = _tool_transition,
     attrs = {
         "lto_engine": attr.label(
-            doc = "The engine of fat LTO, `splitlink-lto`: a target that builds it, or a " +
-                  "prebuilt file. It must be made with the LLVM of the Rust toolchain. It is " +
-                  "built only if a target asks for `lto = \"fat\"`. Default: the target that " +
-                  "builds it from source.",
+            doc = "The engine of fat LTO and of distributed thin LTO, `splitlink-lto`: a target " +
+                  "that builds it, or a prebuilt file. It must be made with the LLVM of the Rust " +
+                  "toolchain. It is built only if a target asks for one of these. Default: the " +
+                  "target that builds it from source.",
             allow_files = True,
             cfg = "exec",
             default = Label("//tools/splitlink-lto"),

@@ -55,6 +55,19 @@ impl<'m> Global<'m> {
         unsafe { LLVMSetVisibility(self.raw, visibility) };
     }
 
+    /// Whether another module's definition, or none, may be taken in place of this one.
+    pub fn is_interposable(&self) -> bool {
+        matches!(
+            self.linkage(),
+            Linkage::LLVMWeakAnyLinkage | Linkage::LLVMLinkOnceAnyLinkage | Linkage::LLVMCommonLinkage | Linkage::LLVMExternalWeakLinkage
+        )
+    }
+
+    /// Takes it out of the sections of which the linker keeps one.
+    pub fn clear_comdat(&self) {
+        unsafe { llvm_sys::comdat::LLVMSetComdat(self.raw, ptr::null_mut()) };
+    }
+
     /// Whether it is a constant whose address means nothing, so that there may be several of it.
     pub fn is_anonymous_constant(&self) -> bool {
         unsafe {

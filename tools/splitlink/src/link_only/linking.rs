@@ -73,6 +73,14 @@ pub struct Options {
     /// all that none used for 30 days
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
     pub lto_cache_size: u64,
+    /// Link the objects of distributed thin LTO: the file `link.json` that `thin-link` wrote, given the
+    /// same plan, modules and crates. [default: LTO is done here]
+    #[arg(long, value_name = "JSON", requires = "lto", requires = "thin_objects", conflicts_with = "lto_cache")]
+    pub thin_link: Option<PathBuf>,
+    /// The folder of those objects, in which `thin-backend` has filled a folder of the same name for
+    /// each that `thin-link` wrote. [default: none]
+    #[arg(long, value_name = "DIR", requires = "thin_link")]
+    pub thin_objects: Option<PathBuf>,
     /// The program that does fat LTO. [default: `splitlink-lto` beside this program]
     #[arg(long, value_name = "PROGRAM")]
     pub lto_engine: Option<PathBuf>,
@@ -149,6 +157,10 @@ impl Options {
         places.inputs("a dylib", &self.dylibs);
         places.inputs("a dylib's manifest", self.dylibs.iter().map(|dylib| dylib_manifest::beside(dylib)));
         places.inputs("the manifest of the standard library", &self.std_manifest);
+        places.inputs("the thin link", &self.thin_link);
+        if let Some(objects) = &self.thin_objects {
+            places.input_folder("the objects of thin LTO", objects);
+        }
         places.inputs("the engine of fat LTO", &self.lto_engine);
         places.inputs("the linker for thin LTO", &self.lto_linker);
         places.inputs("the linker", &self.linker_program);

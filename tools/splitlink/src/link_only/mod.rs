@@ -18,6 +18,7 @@ pub(crate) mod retry;
 mod script;
 pub(crate) mod staticlib;
 pub(crate) mod symbols;
+pub(crate) mod thin_link;
 pub(crate) mod version_scripts;
 
 use crate::files::scratch::{self, Finished, Scratch};
@@ -61,6 +62,9 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
         && !outputs.iter().any(|(crate_type, _)| link_for(&plan, *crate_type).is_ok_and(|link| audit_data::is_for(link.crate_type)))
     {
         bail!("`--auditable` is for programs, cdylibs and dylibs, and none is linked of `{}`\n  help: leave it out", plan.crate_name);
+    }
+    if options.thin_link.is_some() && options.lto != Lto::Thin {
+        bail!("`--thin-link` is for thin LTO, and `--lto` is {}\n  help: say `--lto thin`", options.lto.name());
     }
     let mut places = options.places();
     places.inputs("an rlib", &rlibs);

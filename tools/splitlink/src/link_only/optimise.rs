@@ -14,8 +14,8 @@ use crate::lto::cache::Cache;
 use crate::lto::fat::Engine;
 use crate::lto::group::{self, Key};
 use crate::lto::inputs::Inputs;
-use crate::lto::request::ENGINE;
-use crate::lto::{Lto, Optimised, kept, thin};
+use crate::lto::thin::distributed::{self, ThinLink};
+use crate::lto::{Lto, Optimised, engine_beside_this_program, kept, thin};
 use crate::plan::crate_type::CrateType;
 use crate::plan::linker_flavor::linker_args;
 use crate::plan::{Item, LtoOptions};
@@ -26,7 +26,27 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// A link and its line.
-type Member<'a, 'l> = (&'l Linking<'a>, &'l Line<'a>);
+pub(super) type Member<'a, 'l> = (&'l Linking<'a>, &'l Line<'a>);
+
+/// Which of `links`, all of one plan, share a run, by their places, and how they are optimised.
+///
+/// # Errors
+/// If the plan was not made for LTO.
+pub(super) fn groups<'p>(links: &[Linking<'p>]) -> Result<(Vec<Vec<usize>>, &'p LtoOptions)> {
+    let first = links.first().context("nothing is linked")?;
+    let options = first.plan.lto.as_ref().with_context(|| {
+        format!(
+            "`{}` was not compiled for LTO\n  help: give `--lto` to no-link too, and to `metadata` and `codegen` of all that it depends on",
+            first.plan.crate_name
+        )
+    })?;
+    let key = |linking: &Linking<'p>| {
+        let formats = linking.decision.crates.iter().map(|(id, format)| (*id, format.linkage));
+        Key::new(linking.link.crate_type, formats)
+    };
+    let keys: Vec<Key<'_>> = links.iter().map(key).collect();
+    Ok((group::grouped(&keys), options))
+}
 
 /// Optimises what `lines`, those of `links`, all of one plan, link, and puts what comes out in its
 /// place. Returns what to report.
@@ -36,46 +56,64 @@ type Member<'a, 'l> = (&'l Linking<'a>, &'l Line<'a>);
 /// fails.
 pub(crate) fn optimise<'a>(links: &[Linking<'a>], lines: &mut [Line<'a>]) -> Result<Vec<LtoGroup>> {
     let Some(first) = links.first() else { return Ok(Vec::new()) };
-    let options = first.plan.lto.as_ref().with_context(|| {
-        format!(
-            "`{}` was not compiled for LTO\n  help: give `--lto` to no-link too, and to `metadata` and `codegen` of all that it depends on",
-            first.plan.crate_name
-        )
-    })?;
-    let key = |linking: &Linking<'a>| {
-        let formats = linking.decision.crates.iter().map(|(id, format)| (*id, format.linkage));
-        Key::new(linking.link.crate_type, formats)
-    };
-    let keys: Vec<Key<'_>> = links.iter().map(key).collect();
-    let cache = match &first.options.lto_cache {
-        Some(dir) if first.options.lto == Lto::Thin => {
-            Cache::open(dir, first.options.lto_cache_size).inspect_err(|warning| eprintln!("{warning}")).ok()
+    let (groups, options) = groups(links)?;
+    let how = match (&first.options.thin_link, &first.options.lto_cache) {
+        (Some(path), _) => How::Linked(read_thin_link(path, first, groups.len())?),
+        (None, Some(dir)) if first.options.lto == Lto::Thin => {
+            How::Here(Cache::open(dir, first.options.lto_cache_size).inspect_err(|warning| eprintln!("{warning}")).ok())
         }
-        _ => None,
+        (None, _) => How::Here(None),
     };
     for (linking, line) in links.iter().zip(&mut *lines) {
         line.find_native_files(linking)?;
     }
     let mut reports = Vec::new();
-    for places in group::grouped(&keys) {
+    for (number, places) in groups.iter().enumerate() {
         let members: Vec<Member<'_, '_>> = places.iter().map(|at| (&links[*at], &lines[*at])).collect();
         let types = || members.iter().map(|(linking, _)| linking.link.crate_type.name()).collect::<Vec<_>>().join(" and ");
-        let done = optimise_group(&members, options, cache.as_ref()).with_context(|| format!("cannot optimise the {}", types()))?;
+        let done = optimise_group(&members, number, options, &how).with_context(|| format!("cannot optimise the {}", types()))?;
         let (optimised, report) = done;
         places.iter().for_each(|at| lines[*at].exchange(&optimised));
         reports.push(report);
     }
-    if let Some(cache) = cache {
+    if let How::Here(Some(cache)) = how {
         cache.prune();
         cache.warning().iter().for_each(|warning| eprintln!("{warning}"));
     }
     Ok(reports)
 }
 
-fn optimise_group(members: &[Member<'_, '_>], options: &LtoOptions, cache: Option<&Cache<'_>>) -> Result<(Optimised, LtoGroup)> {
+/// Where objects come from.
+enum How<'c> {
+    /// They are made in this action, or taken from a cache.
+    Here(Option<Cache<'c>>),
+    /// Others have made them, of what this thin link says.
+    Linked(ThinLink),
+}
+
+/// Reads what the thin link says of the plan of `linking`, which has so many groups.
+fn read_thin_link(path: &Path, linking: &Linking<'_>, groups: usize) -> Result<ThinLink> {
+    let thin_link: ThinLink = distributed::read_list(path)?;
+    let name = &linking.plan.crate_name;
+    if thin_link.crate_name != *name || thin_link.groups.len() != groups {
+        bail!(
+            "the thin link `{}` is of `{}` in {} groups, and what is linked is `{name}` in {groups}\n  \
+             help: `thin-link` and `link-only` must be given the same plan, crates and crate types",
+            path.display(),
+            thin_link.crate_name,
+            thin_link.groups.len()
+        );
+    }
+    Ok(thin_link)
+}
+
+fn optimise_group(members: &[Member<'_, '_>], number: usize, options: &LtoOptions, how: &How<'_>) -> Result<(Optimised, LtoGroup)> {
     let began = Instant::now();
     let (inputs, keep) = gather(members)?;
-    let (objects, phases) = run(members, &inputs, &keep, options, cache)?;
+    let (objects, phases) = match how {
+        How::Here(cache) => run(members, &inputs, &keep, options, cache.as_ref())?,
+        How::Linked(thin_link) => (linked_objects(members, number, &inputs, &keep, options, thin_link)?, None),
+    };
     let total = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut report = report(members, &objects, keep)?;
     report.modules = inputs.modules.len();
@@ -86,8 +124,50 @@ fn optimise_group(members: &[Member<'_, '_>], options: &LtoOptions, cache: Optio
     Ok((Optimised { objects, remainders: inputs.remainders }, report))
 }
 
+/// The objects that others have made of `inputs`, those of the group `number`.
+fn linked_objects(
+    members: &[Member<'_, '_>],
+    number: usize,
+    inputs: &Inputs,
+    keep: &[String],
+    options: &LtoOptions,
+    thin_link: &ThinLink,
+) -> Result<Vec<PathBuf>> {
+    let (first, _) = members[0];
+    let group = &thin_link.groups[number];
+    let linker = first.thin_lto_linker()?;
+    if thin_run(members, inputs, keep, options, &linker).digest()? != group.inputs {
+        bail!(
+            "the thin link was made of other modules, or for other symbols, than those that are linked\n  \
+             help: `thin-link` and `link-only` must be given the same plan, modules and crates; run the thin link again"
+        );
+    }
+    let folder = first.options.thin_objects.as_deref().context("`--thin-link` needs `--thin-objects`")?;
+    let mut objects = Vec::with_capacity(group.objects.len());
+    for object in &group.objects {
+        if !distributed::is_below(object) {
+            bail!("{}", distributed::leads_elsewhere(object));
+        }
+        let path = folder.join(object);
+        let bytes = fs::read(&path).with_context(|| {
+            format!(
+                "the object `{}` of thin LTO cannot be read\n  help: `splitlink thin-backend` makes it; is it among the action's inputs?",
+                path.display()
+            )
+        })?;
+        if object::File::parse(&*bytes).is_err() {
+            bail!(
+                "`{}` is no object\n  help: was it truncated or exchanged? run `splitlink thin-backend` of its crate again",
+                path.display()
+            );
+        }
+        objects.push(path);
+    }
+    Ok(objects)
+}
+
 /// What takes part of a group, and the symbols that it keeps.
-fn gather(members: &[Member<'_, '_>]) -> Result<(Inputs, Vec<String>)> {
+pub(super) fn gather(members: &[Member<'_, '_>]) -> Result<(Inputs, Vec<String>)> {
     let (first, _) = members[0];
     let natives = first.scratch.subdir("lto/native")?;
     let mut inputs = Inputs::default();
@@ -115,8 +195,7 @@ fn run(
     let (first, _) = members[0];
     let dir = first.scratch.subdir("lto")?;
     if first.options.lto == Lto::Thin {
-        let web_assembly = inputs.is_web_assembly.then(|| kind_of_web_assembly(first));
-        if web_assembly.is_some()
+        if inputs.is_web_assembly
             && let Some(dir) = &first.options.lto_cache
         {
             eprintln!(
@@ -126,27 +205,40 @@ fn run(
                 first.plan.crate_name
             );
         }
-        let is_fixed = |linking: &Linking<'_>| linking.has_flag("-no-pie") || linking.has_flag("-static");
-        let run = thin::Run {
-            modules: &inputs.modules,
-            allocator_shims: &inputs.allocator_shims,
-            keep,
-            options,
-            shared: members.iter().any(|(linking, _)| linking.link.crate_type != CrateType::Bin),
-            position_independent: !members.iter().any(|(linking, _)| is_fixed(linking)),
-            linker: &first.thin_lto_linker()?,
-            cache: cache.filter(|_| web_assembly.is_none()),
-            web_assembly,
-        };
+        let linker = first.thin_lto_linker()?;
+        let cache = cache.filter(|_| !inputs.is_web_assembly);
+        let run = thin::Run { cache, ..thin_run(members, inputs, keep, options, &linker) };
         return Ok((run.objects(&dir)?, None));
     }
     let program = match &first.options.lto_engine {
         Some(program) => program.clone(),
-        None => beside_this_program()?,
+        None => engine_beside_this_program()?,
     };
     let engine = Engine { program: &program, sysroot: first.options.sysroot.as_deref() };
     let (objects, answer) = engine.objects(inputs.modules.clone(), keep.to_vec(), options.clone(), &dir)?;
     Ok((objects, Some(answer.milliseconds)))
+}
+
+/// The run of thin LTO for `members`, without a cache.
+pub(super) fn thin_run<'r>(
+    members: &[Member<'_, '_>],
+    inputs: &'r Inputs,
+    keep: &'r [String],
+    options: &'r LtoOptions,
+    linker: &'r Path,
+) -> thin::Run<'r> {
+    let is_fixed = |linking: &Linking<'_>| linking.has_flag("-no-pie") || linking.has_flag("-static");
+    thin::Run {
+        modules: &inputs.modules,
+        allocator_shims: &inputs.allocator_shims,
+        keep,
+        options,
+        shared: members.iter().any(|(linking, _)| linking.link.crate_type != CrateType::Bin),
+        position_independent: !members.iter().any(|(linking, _)| is_fixed(linking)),
+        linker,
+        cache: None,
+        web_assembly: inputs.is_web_assembly.then(|| kind_of_web_assembly(members[0].0)),
+    }
 }
 
 /// What the linker of `linking` is told of the kind of WebAssembly module that it makes.
@@ -174,19 +266,6 @@ fn report(members: &[Member<'_, '_>], objects: &[PathBuf], keep: Vec<String>) ->
         objects: sizes,
         milliseconds: None,
     })
-}
-
-/// The engine where releases and Cargo have it.
-fn beside_this_program() -> Result<PathBuf> {
-    let own = std::env::current_exe().context("cannot find the splitlink program itself")?;
-    let engine = own.with_file_name(ENGINE);
-    if !engine.is_file() {
-        bail!(
-            "fat LTO needs the program `{ENGINE}`, and it is not beside splitlink: `{}` does not exist\n  help: say where it is with `--lto-engine`",
-            engine.display()
-        );
-    }
-    Ok(engine)
 }
 
 /// Whether the linker takes all of the archives that come after its argument `arg`; none if that
@@ -252,7 +331,7 @@ impl Line<'_> {
 
 impl Linking<'_> {
     /// The lld for thin LTO: the one that was given, or the toolchain's own.
-    fn thin_lto_linker(&self) -> Result<PathBuf> {
+    pub(super) fn thin_lto_linker(&self) -> Result<PathBuf> {
         if let Some(linker) = &self.options.lto_linker {
             return Ok(linker.clone());
         }

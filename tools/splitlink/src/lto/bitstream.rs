@@ -133,6 +133,42 @@ impl<'b> Entries<'b> {
         }
     }
 
+    /// Those of the block that [`Self::next`] has found at `number_at`; none if that cannot be
+    /// understood.
+    pub(super) fn of_block(&self, number_at: usize) -> Option<Self> {
+        let mut bits = Bits { bytes: self.bits.bytes, at: number_at };
+        let (_, width, block) = enter(&mut bits)?;
+        Some(Self { bits, width, end: block.end * 8, abbreviations: Vec::new() })
+    }
+
+    /// The next record that stands in the block itself, its number and its values, however it is
+    /// written; none in the end, and an error if one cannot be understood.
+    pub(super) fn next_values(&mut self) -> Result<Option<(u64, Vec<u64>)>, NotUnderstood> {
+        loop {
+            let at = self.bits.at;
+            let mut ahead = Bits { bytes: self.bits.bytes, at };
+            match ahead.fixed(self.width).filter(|_| at < self.end).ok_or(NotUnderstood)? {
+                DEFINE_ABBREVIATION => {
+                    self.abbreviations.push(abbreviation(&mut ahead).ok_or(NotUnderstood)?);
+                    self.bits.at = ahead.at;
+                    continue;
+                }
+                number @ 4.. => {
+                    let fields = usize::try_from(number - 4).ok().and_then(|at| self.abbreviations.get(at)).ok_or(NotUnderstood)?;
+                    let record = values(&mut ahead, fields).ok_or(NotUnderstood)?;
+                    self.bits.at = ahead.at;
+                    return Ok(Some(record));
+                }
+                _ => {}
+            }
+            match self.next().ok_or(NotUnderstood)? {
+                Entry::End => return Ok(None),
+                Entry::Block { .. } => {}
+                Entry::Record { code, values, .. } => return Ok(Some((code, values))),
+            }
+        }
+    }
+
     /// The next one; none if it cannot be understood.
     pub(super) fn next(&mut self) -> Option<Entry> {
         loop {
@@ -272,6 +308,37 @@ fn record(bits: &mut Bits<'_>, fields: &[Encoding]) -> Option<(u64, Vec<Place>)>
         code.get_or_insert(value);
     }
     Some((code?, elements))
+}
+
+/// What LLVM would not write.
+#[derive(Debug)]
+pub(super) struct NotUnderstood;
+
+/// Reads a record of the form `fields`: its number, and all other values, those of its array among
+/// them.
+fn values(bits: &mut Bits<'_>, fields: &[Encoding]) -> Option<(u64, Vec<u64>)> {
+    let scalar = |bits: &mut Bits<'_>, field: Encoding| match field {
+        Encoding::Literal(value) => Some(value),
+        Encoding::Fixed(width) => bits.fixed(width),
+        Encoding::Variable(width) => bits.variable(width),
+        Encoding::Char6 => CHAR6.get(usize::try_from(bits.fixed(6)?).ok()?).map(|c| u64::from(*c)),
+        Encoding::Array => None,
+    };
+    let mut values = Vec::new();
+    let mut fields = fields.iter();
+    while let Some(field) = fields.next() {
+        if let Encoding::Array = field {
+            let element = *fields.next()?;
+            for _ in 0..bits.variable(6)? {
+                // A literal has no bits, and there would be no end of them.
+                values.push(if let Encoding::Literal(_) = element { None } else { scalar(bits, element) }?);
+            }
+        } else {
+            values.push(scalar(bits, *field)?);
+        }
+    }
+    let mut all = values.into_iter();
+    Some((all.next()?, all.collect()))
 }
 
 /// Bitcode for tests.

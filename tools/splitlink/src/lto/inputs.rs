@@ -124,6 +124,25 @@ impl Inputs {
         Ok(())
     }
 
+    /// Checks that one LLVM wrote all modules, as the parts of distributed thin LTO take them: that of
+    /// the Rust toolchain.
+    ///
+    /// # Errors
+    /// If another compiler wrote one.
+    pub fn check_one_producer(&self) -> Result<()> {
+        let own = self.modules.iter().position(|module| self.own_names.contains(&module.name)).unwrap_or(0);
+        let Some((_, rust)) = self.producers.get(own) else { return Ok(()) };
+        let other = self.modules.iter().zip(&self.producers).find(|(_, (_, producer))| producer != rust);
+        if let Some((module, (_, producer))) = other {
+            bail!(
+                "`{}` is bitcode that {producer} wrote, and the Rust toolchain has {rust}: distributed thin LTO takes that alone\n  \
+                 help: compile it without LTO, or optimise in one action, without distributed thin LTO",
+                module.name
+            );
+        }
+        Ok(())
+    }
+
     fn add_native(&mut self, object: &[u8]) -> Result<()> {
         if object.starts_with(wasm::MAGIC) {
             self.needed.extend(wasm::undefined_symbols(object)?.into_iter().map(str::to_owned));

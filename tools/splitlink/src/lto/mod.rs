@@ -11,14 +11,17 @@ mod bitstream;
 pub(crate) mod cache;
 pub(crate) mod fat;
 pub(crate) mod group;
+pub mod guid;
+pub mod index;
 pub(crate) mod inputs;
 pub(crate) mod kept;
 pub mod request;
-pub(crate) mod thin;
+pub mod thin;
 
 use crate::files::archive::Archive;
 use crate::plan::Item;
 use crate::plan::linker_flavor::linker_args;
+use anyhow::{Context, bail};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -61,6 +64,20 @@ pub enum Remainder {
     Nothing,
     /// Machine code, which is in this archive.
     Archive(PathBuf),
+}
+
+/// The engine where releases and Cargo have it.
+pub(crate) fn engine_beside_this_program() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find the splitlink program itself")?;
+    let engine = own.with_file_name(request::ENGINE);
+    if !engine.is_file() {
+        bail!(
+            "LTO needs the program `{}`, and it is not beside splitlink: `{}` does not exist\n  help: say where it is with `--lto-engine`",
+            request::ENGINE,
+            engine.display()
+        );
+    }
+    Ok(engine)
 }
 
 /// An archive, or an object as if it were one.

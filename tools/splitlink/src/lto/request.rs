@@ -1,5 +1,4 @@
-//! What link-only asks of the engine of fat LTO, a program of its own, and what the engine answers:
-//! JSON files.
+//! What is asked of the engine of LTO, a program of its own, and what the engine answers: JSON files.
 
 pub use crate::plan::LtoOptions as Options;
 use anyhow::{Context, Result, bail};
@@ -26,6 +25,33 @@ pub struct Request {
     pub keep: Vec<String>,
     /// How to optimise.
     pub options: Options,
+}
+
+/// Another request: of each module, optimise it with what its index says of all others, and generate
+/// its code. Names of files are relative to the engine's working folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThinRequest {
+    /// The version of this format, [`VERSION`].
+    pub version: u32,
+    /// The modules, of each of which one object is made.
+    pub modules: Vec<ThinModule>,
+    /// Whether code may lie anywhere in memory.
+    pub position_independent: bool,
+    /// How to optimise.
+    pub options: Options,
+}
+
+/// A module and what is known of the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThinModule {
+    /// What messages call it; the same in every place where it is built.
+    pub name: String,
+    /// Its bitcode. In the index it has this name, as the modules have that it imports from.
+    pub file: String,
+    /// The index.
+    pub index: PathBuf,
 }
 
 /// Where the bitcode of one module is.

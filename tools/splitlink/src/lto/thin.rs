@@ -4,6 +4,8 @@
 //! `rust-lld` is only asked for the objects. LLVM's C interface has no thin LTO, and `rust-lld` is
 //! of the same LLVM as the bitcode.
 
+pub(crate) mod back_end;
+pub mod distributed;
 mod web_assembly;
 
 use super::allocator_shim;
@@ -65,23 +67,11 @@ impl Run<'_> {
     /// # Errors
     /// rust-lld's own; that it is missing.
     pub fn objects(&self, dir: &Path) -> Result<Vec<PathBuf>> {
-        // It works in `dir`, and all names that it is told are relative to it: they are in what it
-        // writes, which must be the same anywhere.
-        let linker = std::path::absolute(self.linker).with_context(|| format!("cannot find `{}`", self.linker.display()))?;
-        let files = self.files(dir)?;
+        let linker = self.absolute_linker()?;
+        let files = self.files(dir, |_| MODULES)?;
         let options = self.options()?;
         self.write_arguments(&options, &files, dir)?;
-        let flavor = if self.web_assembly.is_some() { "wasm" } else { "gnu" };
-        let run = |more: &[String]| -> Result<()> {
-            let output = Command::new(&linker).current_dir(dir).args(["-flavor", flavor, &format!("@{ARGUMENTS}")]).args(more).output();
-            let output = output.with_context(|| command::cannot_start("the linker for thin LTO", &linker.to_string_lossy()))?;
-            if output.status.success() {
-                return Ok(());
-            }
-            eprint!("{}", String::from_utf8_lossy(&output.stderr));
-            eprintln!("error: thin LTO failed ({}); the message of `{}` is above", output.status, self.linker.display());
-            Err(ChildFailed::from_status(output.status).into())
-        };
+        let run = |more: &[String]| self.lld(&linker, dir, more);
         if self.web_assembly.is_some() {
             run(&[])?;
             return web_assembly::objects(dir);
@@ -128,11 +118,28 @@ impl Run<'_> {
         Ok(objects.into_iter().filter(|path| fs::metadata(path).is_ok_and(|object| object.len() > 0)).collect())
     }
 
-    /// The modules, each as a file of its own in `dir`. The names are those that the cache knows
-    /// them by.
-    fn files(&self, dir: &Path) -> Result<Vec<String>> {
-        let modules = dir.join(MODULES);
-        fs::create_dir_all(&modules).with_context(|| scratch::cannot_write(&modules))?;
+    /// The lld. It works in a folder of its own, and all names that it is told are relative to that:
+    /// they are in what it writes, which must be the same anywhere.
+    fn absolute_linker(&self) -> Result<PathBuf> {
+        std::path::absolute(self.linker).with_context(|| format!("cannot find `{}`", self.linker.display()))
+    }
+
+    /// Runs the lld `linker` in `dir`, with `more` arguments than those in [`ARGUMENTS`].
+    fn lld(&self, linker: &Path, dir: &Path, more: &[String]) -> Result<()> {
+        let flavor = if self.web_assembly.is_some() { "wasm" } else { "gnu" };
+        let output = Command::new(linker).current_dir(dir).args(["-flavor", flavor, &format!("@{ARGUMENTS}")]).args(more).output();
+        let output = output.with_context(|| command::cannot_start("the linker for thin LTO", &linker.to_string_lossy()))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
+        eprintln!("error: thin LTO failed ({}); the message of `{}` is above", output.status, self.linker.display());
+        Err(ChildFailed::from_status(output.status).into())
+    }
+
+    /// The modules, each as a file of its own in `dir`, in the folder there that `folder_of` says of
+    /// it. The names are those that the cache and indexes know them by.
+    fn files(&self, dir: &Path, folder_of: impl Fn(&Bitcode) -> &'static str) -> Result<Vec<String>> {
         let mut files = Vec::with_capacity(self.modules.len());
         let mut taken = HashSet::new();
         for module in self.modules {
@@ -140,12 +147,14 @@ impl Run<'_> {
             while !taken.insert(name.clone()) {
                 name.push('_');
             }
-            let path = modules.join(format!("{name}.bc"));
+            let folder = folder_of(module);
+            let path = dir.join(folder).join(format!("{name}.bc"));
+            fs::create_dir_all(dir.join(folder)).with_context(|| scratch::cannot_write(&path))?;
             let bitcode = module.read()?;
             let bitcode = if self.allocator_shims.contains(&module.name) { allocator_shim::anonymous(bitcode) } else { bitcode };
             let bitcode = if self.web_assembly.is_some() { web_assembly::prepared(bitcode, &module.name)? } else { bitcode };
             fs::write(&path, bitcode).with_context(|| scratch::cannot_write(&path))?;
-            files.push(format!("{MODULES}/{name}.bc"));
+            files.push(format!("{folder}/{name}.bc"));
         }
         Ok(files)
     }
