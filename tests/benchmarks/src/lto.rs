@@ -5,10 +5,14 @@
 //! `-Clto=fat` and `-Clto=thin`, in turn with splitlink's no-link and link-only for the same crate
 //! and the same dependencies: compiling the program's own crate counts on both sides. The relink is
 //! link-only alone, from a cache of thin LTO that was filled before one line of the crate `itoa`
-//! changed.
+//! changed. Then the same is linked by distributed thin LTO, in processor seconds: others may use the
+//! machine as well.
+
+mod distributed;
 
 use crate::measure::median;
 use anyhow::{Context, Result, bail, ensure};
+use distributed::Cost;
 use splitlink_tests::real_programs::{HYPERFINE, Program, RIPGREP, cache, sources};
 use splitlink_tests::rustc_fixture::tools::repository;
 use std::ffi::OsString;
@@ -67,6 +71,7 @@ pub fn bench(args: &[String]) -> Result<()> {
     let _ = fs::remove_dir_all(&cached);
     bench.no_link(&call)?;
     bench.link_only(&call, "thin", Some(&cached))?;
+    let before = bench.in_parts_before(&call)?;
     bench.change_a_leaf()?;
     let call = bench.record()?;
     let [mut rustc, mut ours] = [const { Vec::new() }; 2];
@@ -82,7 +87,7 @@ pub fn bench(args: &[String]) -> Result<()> {
     }
     let [rustc, ours] = [rustc, ours].map(median).map(|taken| taken.as_secs_f64());
     println!("  after a change in `{LEAF}`: rustc {rustc:.1} s, link-only from the cache {ours:.1} s, ratio {:.2}", ours / rustc);
-    Ok(())
+    bench.in_parts_after(&call, &before)
 }
 
 /// A recorded call of rustc.
@@ -239,8 +244,13 @@ impl Bench {
 
     /// How long it takes, and the most memory that it or a process of it has at a time, in KiB.
     fn timed(&self, args: &[OsString], call: &Call) -> Result<(Duration, u64)> {
+        self.cost(args, call).map(|(taken, cost)| (taken, cost.peak))
+    }
+
+    /// Likewise, and how many seconds of processors it takes.
+    fn cost(&self, args: &[OsString], call: &Call) -> Result<(Duration, Cost)> {
         let mut command = Command::new("/usr/bin/time");
-        command.args(["-q", "-f", "%M"]).args(args).envs(call.env.iter().cloned()).current_dir(self.dir.join(self.program.package));
+        command.args(["-q", "-f", "%M %U %S"]).args(args).envs(call.env.iter().cloned()).current_dir(self.dir.join(self.program.package));
         let began = Instant::now();
         let output = command.output().context("/usr/bin/time measures memory: install the package `time`")?;
         let taken = began.elapsed();
@@ -248,8 +258,10 @@ impl Bench {
         if !output.status.success() {
             bail!("{:?} failed:\n{said}", args.first());
         }
-        let peak = said.lines().last().and_then(|line| line.trim().parse().ok()).context("no peak of memory")?;
-        Ok((taken, peak))
+        let numbers: Vec<f64> = said.lines().last().into_iter().flat_map(str::split_whitespace).filter_map(|n| n.parse().ok()).collect();
+        let [peak, user, system] = numbers[..] else { bail!("`time` does not say what it took: {said}") };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`time` counts whole ones")]
+        Ok((taken, Cost { seconds: user + system, peak: peak as u64 }))
     }
 }
 

@@ -87,9 +87,27 @@ fn contents(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(files)
 }
 
+/// A function that others import, with a function and a static of its own that then have to be seen.
+pub const IMPORTED: &str = "#![no_std]
+use core::sync::atomic::{AtomicU64, Ordering};
+static SEEN: AtomicU64 = AtomicU64::new(0);
+pub fn mixed(x: u64) -> u64 { private(x.rotate_left(7)) ^ x.wrapping_mul(31) }
+#[inline(never)]
+fn private(x: u64) -> u64 { SEEN.fetch_add(x, Ordering::Relaxed); x }
+";
+
+/// The library, whose own modules import from `second`.
+pub fn importing(name: &str) -> Result<LtoLibrary> {
+    let library = LtoLibrary::compiled(name)?;
+    library.project.write("second.rs", IMPORTED)?;
+    library.compile_dependency("second")?;
+    library.no_link(&[])?;
+    Ok(library)
+}
+
 #[test]
 fn a_change_reaches_those_that_import_it() -> Result<(), Failure> {
-    let library = LtoLibrary::compiled("lto_distributed_change")?;
+    let library = importing("lto_distributed_change")?;
     let dir = &library.project.dir;
     let before = in_parts(&library, "out/before")?;
     library.check()?;
@@ -126,7 +144,7 @@ fn a_change_reaches_those_that_import_it() -> Result<(), Failure> {
 /// Only what a crate's modules import from is in its folder, by names that are the same everywhere.
 #[test]
 fn what_a_back_end_reads() -> Result<(), Failure> {
-    let library = LtoLibrary::compiled("lto_distributed_reads")?;
+    let library = importing("lto_distributed_reads")?;
     in_parts(&library, "out/parts")?;
     let thin = library.project.dir.join("out/parts/thin");
     let bitcode = |folder: &str| names_in(&thin.join(folder).join("0/modules"));
@@ -144,7 +162,7 @@ fn what_a_back_end_reads() -> Result<(), Failure> {
 /// One thread or several, the objects are the same.
 #[test]
 fn threads() -> Result<(), Failure> {
-    let library = LtoLibrary::compiled("lto_distributed_threads")?;
+    let library = importing("lto_distributed_threads")?;
     in_parts(&library, "out/parts")?;
     let mut one = back_end(Toolchain::stable(), &library.project.dir, "out/parts", "own");
     fs::rename(library.project.dir.join("out/parts/objects/own"), library.project.dir.join("out/all")).context("the objects")?;

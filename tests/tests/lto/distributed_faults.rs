@@ -1,6 +1,7 @@
 //! What is missing, damaged or another's where thin LTO is done in actions of their own: each is
 //! told, with the file, and nothing is left.
 
+use crate::distributed::importing;
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::rustc_fixture::distributed::{back_end, optimise};
 use splitlink_tests::rustc_fixture::lto_library::LtoLibrary;
@@ -22,7 +23,7 @@ struct Made {
 
 impl Made {
     fn new(name: &str) -> Result<Self> {
-        let library = LtoLibrary::compiled(name)?;
+        let library = importing(name)?;
         let given = optimise(Toolchain::stable(), &library.project.dir, &options(&library), &[], "out/parts")?.join(" ");
         Ok(Self { library, given })
     }
