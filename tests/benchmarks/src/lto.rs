@@ -1,4 +1,5 @@
-//! What LTO costs and brings, against rustc's own: `dev/bench lto [ROUNDS [PROGRAM]]`.
+//! What LTO costs and brings, against rustc's own: `dev/bench lto [ROUNDS [PROGRAM [distributed]]]`;
+//! with the last word only distributed thin LTO, against one action.
 //!
 //! Cargo compiles a published program's dependencies as for `lto = "fat"` and `codegen-units = 1`,
 //! and its rustc call for the program itself is recorded. That call is then repeated, with
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 /// A crate that both programs depend on, and that depends on none.
 const LEAF: &str = "itoa";
 
-pub const USAGE: &str = "usage: dev/bench lto [ROUNDS [rg|hyperfine]]";
+pub const USAGE: &str = "usage: dev/bench lto [ROUNDS [rg|hyperfine [distributed]]]";
 
 pub fn bench(args: &[String]) -> Result<()> {
     let mut args = args.iter().cloned();
@@ -35,8 +36,22 @@ pub fn bench(args: &[String]) -> Result<()> {
     let bin = args.next().unwrap_or_else(|| "rg".to_owned());
     let program =
         [RIPGREP, HYPERFINE].into_iter().find(|program| program.bin == bin).with_context(|| format!("no program `{bin}`; {USAGE}"))?;
+    let only_distributed = match args.next().as_deref() {
+        None => false,
+        Some("distributed") => true,
+        Some(other) => bail!("no part `{other}`; {USAGE}"),
+    };
     let bench = Bench::new(Program { features: &[], ..program })?;
     let call = bench.record()?;
+    if only_distributed {
+        println!("{} {}", program.package, program.version);
+        bench.no_link(&call)?;
+        let before = bench.in_parts_before(&call)?;
+        bench.change_a_leaf()?;
+        let call = bench.record()?;
+        bench.no_link(&call)?;
+        return bench.in_parts_after(&call, &before);
+    }
 
     println!("{} {}, {rounds} rounds in turn, medians", program.package, program.version);
     for mode in ["fat", "thin"] {

@@ -295,6 +295,12 @@ fn what_is_not_done() -> Result<(), Failure> {
         fs::read(build.ways.dir.join("split/with.wasm"))? == fs::read(build.ways.dir.join("split/without.wasm"))?,
         "the modules differ"
     );
+    // Nor in actions of their own.
+    let link_only = build.link_only("--lto thin");
+    let mut thin_link = Command::new(link_only.get_program());
+    thin_link.current_dir(&build.ways.dir).arg("thin-link").args(link_only.get_args().skip(1)).args(["--output-dir", "thin"]);
+    refused(&run(&mut thin_link)?, &["distributed thin LTO is not for WebAssembly", "in one action"])?;
+    assert!(!build.ways.dir.join("thin/link.json").exists(), "something was written");
     // What is no whole object is not passed over, for what it refers to has to be kept.
     let object = fs::read(build.ways.dir.join("c.o"))?;
     fs::write(build.ways.dir.join("cut.o"), &object[..object.len() / 2])?;
