@@ -58,7 +58,7 @@ table! {
     staticlib_exports_of_dependency: staticlib("exports_library", "call_exports").deps(&["exports"]).graph(&["-Copt-level=1"]).prints(&["7 7 11"]);
     dylib_for_c: library(dylib("library", "call_library")).graph(&["-Copt-level=1"]);
     dylib_for_rust: dylib("library", "use_library").deps(&["facade"]).graph(&["-Copt-level=2"]).shared_std(&["-Cprefer-dynamic"]).prints(&[SUMMARY, "<1>"]).has(&["needed libstd-"]);
-    several_types: library(several("library", &["staticlib", "cdylib", "dylib"], "call_library")).graph(&["-Copt-level=1"]);
+    two_groups: library(several("library", &["staticlib", "dylib"], "call_library")).shared_std(&["-Cprefer-dynamic"]);
 }
 
 /// What link-only is given for the library.
