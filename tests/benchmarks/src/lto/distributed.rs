@@ -40,6 +40,7 @@ impl Bench {
     }
 
     /// Links likewise after a change, and prints both.
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
     pub(super) fn in_parts_after(&self, call: &Call, before: &Before) -> Result<()> {
         let one = self.link_with(call, &["--lto".into(), "thin".into()])?;
         let (parts, ran) = self.in_parts(call, &self.dir.join("parts-after"), Some(&before.dir))?;
