@@ -30,9 +30,8 @@ pub fn executor() -> Option<String> {
     found
 }
 
-/// What `ISA` is called in the platform properties of machines with this one's processor, and of
-/// others.
-pub const ISA: (&str, &str) = if cfg!(target_arch = "aarch64") { ("arm-a64", "x86-64") } else { ("x86-64", "arm-a64") };
+/// The platform property of machines with this one's processor.
+const ISA: &str = if cfg!(target_arch = "aarch64") { "ISA=arm-a64" } else { "ISA=x86-64" };
 
 /// The cluster of `dev/cluster`, whose parts may be disturbed.
 #[derive(Debug)]
@@ -54,10 +53,13 @@ impl Cluster {
     /// Bazel's flag for the platform properties of actions.
     pub const PROPERTIES: &'static str = "--remote_default_exec_properties";
 
+    /// The platform property of the machine that stands for those of another processor.
+    pub const ELSEWHERE: &'static str = "runner=other";
+
     /// Bazel's flag by which actions go to machines of this one's processor; none where the
     /// executor is none of `dev/cluster`.
     pub fn properties() -> Option<String> {
-        std::env::var_os(CLUSTER).map(|_| format!("{}=ISA={}", Self::PROPERTIES, ISA.0))
+        std::env::var_os(CLUSTER).map(|_| format!("{}={ISA}", Self::PROPERTIES))
     }
 
     /// Removes all files from the server's store.

@@ -13,7 +13,7 @@ use anyhow::{Result, ensure};
 use splitlink_tests::checkout::Checkout;
 use splitlink_tests::execution_log::{self, Spawn};
 use splitlink_tests::real_programs::{COMMAND_LINES, HYPERFINE, Rules, Tool, Workspace, cache};
-use splitlink_tests::remote_executor::{Cluster, ISA, executor};
+use splitlink_tests::remote_executor::{Cluster, executor};
 use splitlink_tests::rustc_fixture::tools::{splitlink, succeed};
 use splitlink_tests::watched::{Files, same};
 
@@ -186,7 +186,7 @@ fn machines_of_another_processor() -> Result<()> {
         return Ok(());
     }
     let local = remote.local(&[PROGRAM])?;
-    let elsewhere = format!("{}=ISA={}", Cluster::PROPERTIES, ISA.1);
+    let elsewhere = format!("{}={}", Cluster::PROPERTIES, Cluster::ELSEWHERE);
     // Once before the right machines have built it, and once when all of it is in the cache.
     for when in ["at first", "afterwards"] {
         let ended = remote.command(&["--remote_accept_cached", &elsewhere], &[PROGRAM]).output()?;
