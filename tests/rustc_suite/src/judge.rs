@@ -124,7 +124,8 @@ impl<'a> Judge<'a> {
         let tests = fs::canonicalize(tests)?;
         Ok(match self.options.suite {
             Suite::Ui => {
-                let (tests, skipped) = ui::find(&tests, &self.machine)?;
+                let (mut tests, skipped) = ui::find(&tests, &self.machine)?;
+                tests.retain(|test| !self.options.interfaces || test.has_auxiliaries());
                 (tests.into_iter().map(Test::Ui).collect(), skipped)
             }
             Suite::RunMake => {
@@ -153,7 +154,10 @@ impl<'a> Judge<'a> {
             split = self.split_attempt(test, &text, bootstrap, &place)?;
         }
         let Some(difference) = split.difference(&plain) else {
-            let verdict = if steps.contains("splitlink ") {
+            let has_interface = || steps.lines().any(|step| step.trim_end() == driver::HAS_INTERFACE);
+            let verdict = if self.options.interfaces && !has_interface() {
+                Verdict::Skipped("has no auxiliary crate with an interface but itself".into())
+            } else if steps.contains("splitlink ") {
                 Verdict::Same
             } else {
                 Verdict::Skipped("has nothing built that splitlink builds".into())
@@ -230,6 +234,7 @@ impl<'a> Judge<'a> {
             std_manifest: self.std_manifest.clone(),
             lto: self.options.lto().to_owned(),
             variants: if self.options.lto.is_some() { text.contains("proc-macro") || text.contains("proc_macro") } else { asks_for_lto },
+            interfaces: self.options.interfaces,
             lto_cache: self.tool.join("lto-cache"),
             folder: PathBuf::new(),
         };

@@ -37,6 +37,10 @@ struct Options {
     /// statically]
     #[arg(long)]
     dynamic: bool,
+    /// Compile libraries by their interfaces and their code, and what depends on them against the
+    /// interfaces. Of ui: the tests with auxiliary crates. [default: by their metadata]
+    #[arg(long)]
+    interfaces: bool,
     /// Run only this many of the tests that apply. [default: all]
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
@@ -98,7 +102,8 @@ impl Options {
     /// The settings that verdicts depend on.
     fn mode(&self) -> String {
         let linkage = if self.dynamic { "dynamic" } else { "static" };
-        format!("{}-{linkage}-lto-{}", self.suite_name(), self.lto())
+        let interfaces = if self.interfaces { "-interfaces" } else { "" };
+        format!("{}-{linkage}-lto-{}{interfaces}", self.suite_name(), self.lto())
     }
 }
 
@@ -122,6 +127,9 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<bool> {
     if options.dynamic && (options.suite == Suite::RunMake || options.lto.is_some()) {
         bail!("--dynamic is for ui without LTO: a run-make test says itself what it links, and LTO takes what is linked statically");
+    }
+    if options.interfaces && (options.suite == Suite::RunMake || options.dynamic || options.lto.is_some()) {
+        bail!("--interfaces is for ui, linked statically and without LTO: a run-make test says itself how it compiles");
     }
     let tests = options.source.join("tests").join(options.suite_name());
     if !tests.is_dir() {

@@ -124,6 +124,11 @@ impl Test {
         values.into_iter().flatten().map(|value| value.rsplit('=').next().unwrap_or_default().to_owned()).collect()
     }
 
+    /// Whether it has auxiliary crates.
+    pub(crate) fn has_auxiliaries(&self) -> bool {
+        !self.auxiliary_names().is_empty()
+    }
+
     fn auxiliary(&self, path: &str) -> PathBuf {
         self.file.with_file_name("auxiliary").join(path)
     }

@@ -1,6 +1,8 @@
 //! A toolchain, a folder to work in, and the linker that stands in for the real one.
 
+use super::case::Shape;
 use super::outcome::{Line, Taken, line_of};
+use super::{random, source};
 use crate::rustc_fixture::tools::{Once, Toolchain, empty_folder, splitlink, succeed};
 use anyhow::{Context, Result};
 use object::read::archive::ArchiveFile;
@@ -19,6 +21,9 @@ pub struct Lab {
     /// Whether artifacts are really linked, so that they can be run; the linker's arguments are
     /// recorded in any case.
     pub links: bool,
+    /// The seed of the crates' sources, which then are random, and crates are compiled against
+    /// interfaces.
+    pub with_interfaces: Option<u64>,
     path: OsString,
 }
 
@@ -38,7 +43,7 @@ impl Lab {
         succeed(Command::new("cp").arg(stand_in).arg(linkers.join("cc")))?;
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(linkers).chain(std::env::split_paths(&path)))?;
-        let lab = Self { toolchain, dir, links, path };
+        let lab = Self { toolchain, dir, links, with_interfaces: None, path };
         static MANIFESTS: Once<String> = Once::new();
         let manifest = MANIFESTS.get(toolchain.name, || {
             let mut command = lab.splitlink(&["std-manifest", "--output", "std.json"]);
@@ -48,6 +53,23 @@ impl Lab {
         })?;
         lab.write("std.json", manifest)?;
         Ok(lab)
+    }
+
+    /// The same, where crates have random sources of `seed` and are compiled against interfaces.
+    #[must_use]
+    pub fn with_interfaces(self, seed: u64) -> Self {
+        Self { with_interfaces: Some(seed), ..self }
+    }
+
+    /// The source of the inner crate at `place` of `shape`.
+    pub fn inner(&self, shape: &Shape, place: usize) -> String {
+        self.with_interfaces.map_or_else(|| source::inner(shape, place), |seed| random::inner(seed, shape, place))
+    }
+
+    /// The source of the linked crate of `shape`.
+    pub fn top(&self, shape: &Shape, crate_type: &str) -> String {
+        let seed = self.with_interfaces.filter(|_| crate_type == "bin");
+        seed.map_or_else(|| source::top(shape, crate_type), |seed| random::top(seed, shape))
     }
 
     /// The folder of the toolchain's standard library.
@@ -78,7 +100,12 @@ impl Lab {
     /// Flags for rustc on both sides: where nothing is linked, what code is divided into is never
     /// seen, and one part is compiled in less time.
     pub fn quick(&self) -> &'static [&'static str] {
-        if self.links { &[] } else { &["-Ccodegen-units=1"] }
+        match (self.links, self.with_interfaces) {
+            (false, _) => &["-Ccodegen-units=1"],
+            (true, None) => &[],
+            // What symbols of crates with interfaces are called, so that both sides export the same.
+            (true, Some(_)) => &["-Csymbol-mangling-version=v0"],
+        }
     }
 
     /// Writes `source` to `path` in the lab's folder.

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`case`] | the graphs, the forms, the linked crate types; which cases are run |
 //! | [`source`] | the crates' sources |
+//! | [`random`] | random sources for the crates |
 //! | [`outcome`] | what a link took, or why it was refused, in words that both sides share |
 //! | [`lab`] | a toolchain with a folder to work in, and a linker that does not link |
 //! | [`reference`] | rustc builds every crate in its forms and links the top |
@@ -15,6 +16,7 @@
 pub mod case;
 pub mod lab;
 pub mod outcome;
+pub mod random;
 pub mod reference;
 pub mod source;
 pub mod special;

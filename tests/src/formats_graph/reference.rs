@@ -69,7 +69,7 @@ fn inner(lab: &Lab, case: &Case, place: usize) -> Result<&'static Inner> {
         lab.make_dir(&dir)?;
         let name = source::name(place);
         let source = format!("{dir}/{name}.rs");
-        lab.write(&source, &source::inner(shape, place))?;
+        lab.write(&source, &lab.inner(shape, place))?;
         let mut rustc = command(lab, &name, &source, &dir, prefer);
         rustc.args(["-Cmetadata=1", "-Cextra-filename=-1"]);
         rustc.args(case.forms[place].crate_types().iter().map(|crate_type| format!("--crate-type={crate_type}")));
@@ -125,7 +125,7 @@ fn top(lab: &Lab, case: &Case, outcome: &mut Outcome) -> Result<()> {
     let dir = format!("reference/{}", top_folder(case));
     lab.make_dir(&dir)?;
     let source = format!("{dir}/top.rs");
-    lab.write(&source, &source::top(case.shape, case.crate_type))?;
+    lab.write(&source, &lab.top(case.shape, case.crate_type))?;
     let mut rustc = command(lab, "top", &source, &dir, case.prefer.top);
     rustc.arg(format!("--crate-type={}", case.crate_type));
     rustc.args(offers(case.shape, case.shape.top, &case.forms, case.prefer.inner));

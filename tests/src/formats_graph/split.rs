@@ -48,13 +48,14 @@ fn compile(lab: &Lab, shape: &Shape, place: usize) -> Result<()> {
         for &below in shape.inner[place] {
             compile(lab, shape, below)?;
         }
-        lab.write(&format!("{dir}/{name}.rs"), &source::inner(shape, place))?;
+        lab.write(&format!("{dir}/{name}.rs"), &lab.inner(shape, place))?;
         let (rmeta, rlib) = (format!("{dir}/lib{id}.rmeta"), format!("{dir}/lib{id}.rlib"));
         let below = metadata_options(shape, shape.inner[place]);
         let library = library_command(lab, shape, place);
         let phase = |options: &[&str], metadata: &[String]| succeed(lab.splitlink(options).args(metadata).arg("--").args(&library));
-        phase(&["metadata", "--output", &rmeta], &below)?;
-        phase(&["codegen", "--output", &rlib, "--published-metadata", &rmeta], &below)?;
+        let interface: &[&str] = if lab.with_interfaces.is_some() { &["--interface"] } else { &[] };
+        phase(&[&["metadata", "--output", &rmeta], interface].concat(), &below)?;
+        phase(&[&["codegen", "--output", &rlib, "--published-metadata", &rmeta], interface].concat(), &below)?;
         let (plan, modules) = (format!("{dir}/{name}.plan.json"), format!("{dir}/{name}.modules"));
         phase(&["no-link", "--dylib-of", &rmeta, "--plan", &plan, "--modules", &modules], &metadata_options(shape, &[place]))?;
         Ok(())
@@ -159,7 +160,7 @@ fn plan(lab: &Lab, shape: &Shape, crate_type: &str) -> Result<()> {
     let dir = folder(shape);
     PLANNED.get(&format!("{}/{dir}/{crate_type}", lab.dir.display()), || {
         let source = format!("{dir}/top-{crate_type}.rs");
-        lab.write(&source, &source::top(shape, crate_type))?;
+        lab.write(&source, &lab.top(shape, crate_type))?;
         let mut args = command(lab, "top", &source, crate_type, shape.top);
         if crate_type == "proc-macro" {
             args.push("--extern=proc_macro".to_owned());

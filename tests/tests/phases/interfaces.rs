@@ -252,6 +252,13 @@ fn what_has_no_interface() -> Result<()> {
         ("optimised by -O", DEP.to_owned(), "-O"),
         ("legacy names", DEP.to_owned(), "-Csymbol-mangling-version=legacy -Zunstable-options"),
         ("coverage", DEP.to_owned(), "-Cinstrument-coverage"),
+        ("optimised and incremental", DEP.to_owned(), "-Copt-level=2 -Cincremental=incremental"),
+        ("bodies inlined everywhere", DEP.to_owned(), "-Zcross-crate-inline-threshold=always"),
+        ("bodies compiled where they are used", DEP.to_owned(), "-Zhint-mostly-unused"),
+        ("small bodies inlined", DEP.to_owned(), "-Zinline-mir"),
+        ("small bodies inlined by level", DEP.to_owned(), "-Zmir-opt-level=3"),
+        ("small bodies inlined by a pass", DEP.to_owned(), "-Zmir-enable-passes=+Inline"),
+        ("lines of types", DEP.to_owned(), "-Zdebug-info-type-line-numbers"),
         ("features", format!("#![feature(never_type)]\n{DEP}"), ""),
     ];
     for (what, source, flags) in cases {

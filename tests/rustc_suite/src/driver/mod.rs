@@ -12,6 +12,7 @@ mod phases;
 mod settings;
 mod store;
 
+pub(crate) use phases::HAS_INTERFACE;
 pub(crate) use settings::{Settings, install, steps};
 
 use args::Args;

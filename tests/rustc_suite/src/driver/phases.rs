@@ -87,21 +87,35 @@ impl Phases<'_> {
                 fs::create_dir_all(parent)?;
             }
         }
+        let interface = || self.settings.interfaces.then(|| "--interface".to_owned());
+        let (args, folder) = self.library_args();
         let metadata = ["metadata".into(), "--output".into(), path(&library.metadata)];
-        self.phase(metadata.into_iter().chain(self.dependencies(lto)), self.library_args())?;
+        self.phase_in(&folder, metadata.into_iter().chain(interface()).chain(self.dependencies(lto)), args.clone())?;
+        if self.settings.interfaces && has_interface(&library.metadata)? {
+            self.settings.log(HAS_INTERFACE, [])?;
+        }
         let codegen = ["codegen".into(), "--output".into(), path(&library.rlib), "--published-metadata".into(), path(&library.metadata)];
-        self.phase(codegen.into_iter().chain(self.dependencies(lto)), self.library_args())?;
+        self.phase_in(&folder, codegen.into_iter().chain(interface()).chain(self.dependencies(lto)), args)?;
         Ok(library)
     }
 
-    /// The command for the library: a dylib alone is that of an rlib.
-    fn library_args(&self) -> Vec<String> {
+    /// The command for the library, and where it is to run: a dylib alone is that of an rlib. A crate
+    /// has an interface where its source is below that folder, and tests name theirs from the root.
+    fn library_args(&self) -> (Vec<String>, PathBuf) {
         let mut args = self.job.args.clone();
         if !self.job.types.iter().any(|kind| kind == "rlib") {
             args.remove("crate-type", |_| true);
             args.push("crate-type", "rlib".into());
         }
-        args.all().map(str::to_owned).collect()
+        let mut args: Vec<String> = args.all().map(str::to_owned).collect();
+        let source = args.iter().position(|arg| self.settings.interfaces && arg.starts_with('/') && arg.ends_with(".rs"));
+        let Some((at, beside)) = source.and_then(|at| Some((at, Path::new(&args[at]).parent()?.to_owned()))) else {
+            return (args, PathBuf::from("."));
+        };
+        let (Some(folder), Some(name)) = (beside.parent(), beside.file_name()) else { return (args, PathBuf::from(".")) };
+        args[at] = path(Path::new(&args[at]).strip_prefix(folder).unwrap_or(Path::new("")));
+        args.push(format!("--remap-path-prefix={}={}", Path::new(name).display(), beside.display()));
+        (args, folder.to_owned())
     }
 
     /// Links `types`, or the dylib of `library`.
@@ -214,6 +228,11 @@ impl Phases<'_> {
 
     /// Runs a phase, with rustc's `args` behind it where it compiles.
     fn phase(&self, options: impl Iterator<Item = String>, args: Vec<String>) -> Result<()> {
+        self.phase_in(Path::new("."), options, args)
+    }
+
+    /// The same in another folder than this one.
+    fn phase_in(&self, folder: &Path, options: impl Iterator<Item = String>, args: Vec<String>) -> Result<()> {
         let mut all: Vec<String> = options.collect();
         if !args.is_empty() {
             all.extend(["--".into(), path(&self.settings.rustc)]);
@@ -221,7 +240,7 @@ impl Phases<'_> {
         }
         self.settings.log("splitlink", all.iter().map(String::as_str))?;
         let mut command = Command::new(&self.settings.splitlink);
-        command.args(&all);
+        command.args(&all).current_dir(folder);
         if let Some(stdin) = &self.job.stdin {
             command.stdin(Stdio::from(fs::File::open(stdin)?));
         }
@@ -231,6 +250,16 @@ impl Phases<'_> {
         }
         Ok(())
     }
+}
+
+/// The step that says that a library's metadata is that of an interface.
+pub(crate) const HAS_INTERFACE: &str = "interface";
+
+/// Whether metadata is that of an interface: then there is text behind it.
+fn has_interface(metadata: &Path) -> Result<bool> {
+    let bytes = fs::read(metadata)?;
+    let mark = b"splitlink definitions";
+    Ok(bytes[bytes.len().saturating_sub(100)..].windows(mark.len()).any(|window| window == mark))
 }
 
 fn path(path: &Path) -> String {

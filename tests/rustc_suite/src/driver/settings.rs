@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     /// Whether each library is compiled a second time, with LTO the other way round: some of the
     /// test's commands link with LTO and others without.
     pub(crate) variants: bool,
+    /// Whether dependents are compiled against interfaces.
+    pub(crate) interfaces: bool,
     /// What thin LTO made of each module, kept for all tests: most of it is the standard library.
     pub(crate) lto_cache: PathBuf,
     /// The folder that holds the driver.

@@ -5,7 +5,7 @@
 //! `const`, or a default of a trait. Types that it hides are seen as well (`async`, `impl Trait`),
 //! and so are items inside that are for everybody, wherever they stand.
 
-use std::collections::BTreeSet;
+use super::known::Known;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Block, Generics, Item, ReturnType, Signature, StmtMacro, Type};
 
@@ -25,6 +25,9 @@ const INERT: &[&str] = &[
     "track_caller",
     "warn",
 ];
+
+/// Those of them that say nothing of an item in a body to others either.
+const OF_BODIES: &[&str] = &["allow", "cfg", "cold", "deny", "deprecated", "doc", "expect", "forbid", "must_use", "track_caller", "warn"];
 
 /// Macros of the standard library that expand to no item.
 const WITHOUT_ITEMS: &[&str] = &[
@@ -50,15 +53,34 @@ const WITHOUT_ITEMS: &[&str] = &[
     "writeln",
 ];
 
-/// Whether another crate may see into the body `block` of a function. `own_macros` are the names of
-/// the macros that the crate defines.
-pub(super) fn is_visible(attrs: &[Attribute], signature: &Signature, block: &Block, own_macros: &BTreeSet<String>) -> bool {
+/// Whether a macro called `name` is one of the standard library's, which name no other crate.
+pub(super) fn is_macro_of_std(name: &str) -> bool {
+    const MORE: [&str; 12] = [
+        "column",
+        "concat",
+        "env",
+        "file",
+        "format_args",
+        "include_bytes",
+        "include_str",
+        "line",
+        "module_path",
+        "option_env",
+        "stringify",
+        "cfg",
+    ];
+    WITHOUT_ITEMS.contains(&name) || MORE.contains(&name)
+}
+
+/// Whether another crate may see into the body `block` of a function of a crate of which this is
+/// `known`.
+pub(super) fn is_visible(attrs: &[Attribute], signature: &Signature, block: &Block, known: &Known) -> bool {
     signature.constness.is_some()
         || signature.asyncness.is_some()
         || is_generic(&signature.generics)
         || !attrs.iter().all(is_inert)
         || hides_a_type(signature)
-        || leaks(block, own_macros)
+        || leaks(block, known)
 }
 
 /// Whether code with `generics` is compiled where it is used.
@@ -76,7 +98,16 @@ pub(super) fn is_inert(attribute: &Attribute) -> bool {
             name.is_some_and(|name| INERT.contains(&name.as_str()))
         });
     }
+    is_inert_path(path)
+}
+
+/// The same of the attribute called `path`.
+pub(super) fn is_inert_path(path: &syn::Path) -> bool {
     INERT.iter().any(|name| path.is_ident(name))
+}
+
+fn is_of_bodies(attribute: &Attribute) -> bool {
+    OF_BODIES.iter().any(|name| attribute.path().is_ident(name))
 }
 
 /// Whether a signature has `impl Trait` in it, or a macro in the place of a type.
@@ -97,18 +128,21 @@ fn hides_a_type(signature: &Signature) -> bool {
 }
 
 /// Whether something in a body is seen outside of it.
-pub(super) fn leaks(block: &Block, own_macros: &BTreeSet<String>) -> bool {
+pub(super) fn leaks(block: &Block, known: &Known) -> bool {
     struct Finder<'a> {
-        own_macros: &'a BTreeSet<String>,
+        known: &'a Known,
         found: bool,
     }
     impl<'ast> Visit<'ast> for Finder<'_> {
         fn visit_item(&mut self, item: &'ast Item) {
+            // An attribute may export an item, or make it one that counts for the whole program.
             let is_hidden = match item {
-                Item::Const(_) | Item::Static(_) | Item::Use(_) => true,
-                Item::Fn(function) => function.attrs.iter().all(is_inert),
-                Item::Enum(item) => item.attrs.iter().all(is_inert),
-                Item::Struct(item) => item.attrs.iter().all(is_inert),
+                Item::Use(_) => true,
+                Item::Const(item) => item.attrs.iter().all(is_of_bodies),
+                Item::Static(item) => item.attrs.iter().all(is_of_bodies),
+                Item::Fn(function) => function.attrs.iter().all(is_of_bodies),
+                Item::Enum(item) => item.attrs.iter().all(is_of_bodies),
+                Item::Struct(item) => item.attrs.iter().all(is_of_bodies),
                 _ => false,
             };
             self.found |= !is_hidden;
@@ -118,10 +152,10 @@ pub(super) fn leaks(block: &Block, own_macros: &BTreeSet<String>) -> bool {
         /// A macro that stands as a statement may expand to items.
         fn visit_stmt_macro(&mut self, statement: &'ast StmtMacro) {
             let name = statement.mac.path.get_ident().map(ToString::to_string);
-            self.found |= name.is_none_or(|name| !WITHOUT_ITEMS.contains(&name.as_str()) || self.own_macros.contains(&name));
+            self.found |= name.is_none_or(|name| !WITHOUT_ITEMS.contains(&name.as_str()) || self.known.may_replace(&name));
         }
     }
-    let mut finder = Finder { own_macros, found: false };
+    let mut finder = Finder { known, found: false };
     finder.visit_block(block);
     finder.found
 }
@@ -129,6 +163,7 @@ pub(super) fn leaks(block: &Block, own_macros: &BTreeSet<String>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
     use syn::ItemFn;
 
     #[test]
@@ -154,13 +189,18 @@ mod tests {
             ("fn f() { #[derive(Clone)] struct A; }", true),
             ("fn f() { mod m {} }", true),
             ("fn f() { unknown! { a } }", true),
+            ("fn f() { #[no_mangle] fn g() {} }", true),
+            ("fn f() { #[unsafe(no_mangle)] static A: u8 = 1; }", true),
+            ("fn f() { #[used] static A: u8 = 1; }", true),
+            ("fn f() { #[global_allocator] static A: System = System; }", true),
+            ("fn f() { #[cfg(unix)] static A: u8 = 1; }", false),
             ("fn f() { vec![1]; }", false),
             ("fn f() { panic!(); }", true),
         ];
-        let own = BTreeSet::from(["panic".to_owned()]);
+        let known = Known { defined: BTreeSet::from(["panic".to_owned()]), ..Known::default() };
         for (text, expected) in cases {
             let function: ItemFn = syn::parse_str(text).unwrap();
-            assert_eq!(is_visible(&function.attrs, &function.sig, &function.block, &own), expected, "{text}");
+            assert_eq!(is_visible(&function.attrs, &function.sig, &function.block, &known), expected, "{text}");
         }
     }
 }

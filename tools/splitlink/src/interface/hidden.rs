@@ -5,6 +5,7 @@
 //! (`#[serde(default = "port")]`), so a function of which that is not certain stays.
 
 use super::bodies::leaks;
+use super::known::Known;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use syn::{Attribute, Block, Signature, Visibility};
@@ -21,18 +22,18 @@ pub(super) struct Hidden {
 }
 
 impl Hidden {
-    /// The function at `range`, unless it may be seen, or something in its body. `own_macros` are
-    /// the names of the macros that the crate defines.
+    /// The function at `range`, unless it may be seen, or something in its body. This is `known` of
+    /// the crate.
     pub(super) fn function(
         visibility: &Visibility,
         attributes: &[Attribute],
         signature: &Signature,
         block: &Block,
         range: Range<usize>,
-        own_macros: &BTreeSet<String>,
+        known: &Known,
     ) -> Option<Self> {
         let is_plain = |attribute: &Attribute| PLAIN.iter().any(|name| attribute.path().is_ident(name));
-        let may_be_seen = matches!(visibility, Visibility::Public(_)) || !attributes.iter().all(is_plain) || leaks(block, own_macros);
+        let may_be_seen = matches!(visibility, Visibility::Public(_)) || !attributes.iter().all(is_plain) || leaks(block, known);
         (!may_be_seen).then(|| Self { name: signature.ident.to_string().trim_start_matches("r#").to_owned(), range })
     }
 }
@@ -95,7 +96,7 @@ mod tests {
         ];
         for (text, expected) in cases {
             let function: syn::ItemFn = syn::parse_str(text).unwrap();
-            let hidden = Hidden::function(&function.vis, &function.attrs, &function.sig, &function.block, 0..1, &BTreeSet::new());
+            let hidden = Hidden::function(&function.vis, &function.attrs, &function.sig, &function.block, 0..1, &Known::default());
             assert_eq!(hidden.is_some(), expected, "{text}");
         }
     }

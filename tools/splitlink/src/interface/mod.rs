@@ -5,7 +5,8 @@
 //! that nobody else can see then leaves the interface as it was, to the byte, and with it everything
 //! above.
 //!
-//! [`bodies`] says which bodies those are, and [`hidden`] which functions are not even there.
+//! [`bodies`] says which bodies those are, by what is [`known`] of the crate, and [`hidden`] which
+//! functions are not even there.
 //! [`source`] cuts them out of a file, and [`tree`] does so for a crate, unless it has features of
 //! rustc's under [`conditions`] that hold. [`kept`] finds what the last build has left of that.
 //!
@@ -16,6 +17,7 @@ mod conditions;
 mod definitions;
 mod hidden;
 mod kept;
+mod known;
 pub(crate) mod messages;
 mod page;
 mod source;
@@ -44,8 +46,12 @@ pub fn names_in(text: &str) -> Option<Names> {
 fn with_parts<T>(text: &str, of_parts: impl FnOnce(&source::Parts<'_>) -> T) -> Option<T> {
     let tokens: TokenStream = text.parse().ok()?;
     let file = syn::parse2(tokens.clone()).ok()?;
-    Some(of_parts(&source::Parts::new(text, &file, tokens, &source::macros(&file))))
+    Some(of_parts(&source::Parts::new(text, &file, tokens, &known::Known::of([&file]))))
 }
+
+/// Unstable options by which rustc uses bodies in other crates without an opt-level as well
+/// (`rustc_mir_transform::cross_crate_inline::cross_crate_inlinable`, 1.95).
+const USING_BODIES: [&str; 5] = ["cross-crate-inline-threshold", "hint-mostly-unused", "inline-mir", "mir-enable-passes", "mir-opt-level"];
 
 /// Why a crate that is compiled with `args` has no interface other than its real metadata; none if
 /// it may have one.
@@ -56,6 +62,12 @@ fn with_parts<T>(text: &str, of_parts: impl FnOnce(&source::Parts<'_>) -> T) -> 
 pub(crate) fn refused(args: &RustcArgs) -> Option<&'static str> {
     if args.has("-O") || args.codegen("opt-level").is_some_and(|level| level != "0") {
         return Some("it is optimised, so rustc uses bodies in other crates");
+    }
+    if USING_BODIES.iter().any(|option| args.unstable(option).is_some()) {
+        return Some("an unstable option has rustc use bodies in other crates");
+    }
+    if args.unstable("debug-info-type-line-numbers").is_some() {
+        return Some("debug information has the lines of its types");
     }
     // A legacy name has a hash in it that counts what is in the body
     // (`rustc_symbol_mangling::legacy`, 1.95).

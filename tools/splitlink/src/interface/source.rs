@@ -16,17 +16,19 @@
 //! Here a line more in `norm` moves `twice`, and only then is the interface another. The order stays
 //! as it is, since rustc counts `impl` blocks, and the numbers are in the names of symbols.
 
-use super::bodies::{is_generic, is_inert, is_visible};
+use super::bodies::{is_generic, is_inert, is_inert_path, is_macro_of_std, is_visible};
 use super::definitions::definitions;
 use super::hidden::{Hidden, Names, words_of};
+use super::known::{Known, is_told_caller};
 use super::page::Page;
 use crate::files::definitions::Line;
 use proc_macro2::{TokenStream, TokenTree};
 use std::collections::BTreeSet;
 use std::ops::Range;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Block, Expr, ImplItem, Item, ItemImpl, ItemTrait, Signature, TraitItem, UseTree, Visibility};
+use syn::{AttrStyle, Attribute, Block, Expr, ImplItem, Item, ItemImpl, ItemTrait, Meta, Signature, Token, TraitItem, UseTree, Visibility};
 
 /// What stands for a body that is cut out.
 const NO_BODY: &str = "{loop{}}";
@@ -36,23 +38,11 @@ const NO_BODY: &str = "{loop{}}";
 pub(super) struct Source {
     /// Its text.
     pub text: String,
-    /// The words in what was left out, among which are the names of other crates.
+    /// The words in what was left out, and in macros that may be called there, among which are the names
+    /// of other crates.
     pub words: BTreeSet<String>,
     /// Where what floats is.
     pub lines: Vec<Line>,
-}
-
-/// The names of the macros that a file defines.
-pub(super) fn macros(file: &syn::File) -> BTreeSet<String> {
-    struct Finder(BTreeSet<String>);
-    impl<'ast> Visit<'ast> for Finder {
-        fn visit_item_macro(&mut self, item: &'ast syn::ItemMacro) {
-            self.0.extend(item.ident.as_ref().map(ToString::to_string));
-        }
-    }
-    let mut finder = Finder(BTreeSet::new());
-    finder.visit_file(file);
-    finder.0
 }
 
 impl Source {
@@ -72,10 +62,9 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The parts of the file with the contents `text`, which is `file`. `own_macros` are the names of
-    /// the macros that the crate defines.
-    pub(super) fn new(text: &'a str, file: &syn::File, tokens: TokenStream, own_macros: &'a BTreeSet<String>) -> Self {
-        let mut cutter = Cutter { own_macros, fixed: Vec::new(), cut: Vec::new(), dropped: Vec::new(), hidden: Vec::new() };
+    /// The parts of the file with the contents `text`, which is `file`. This is `known` of the crate.
+    pub(super) fn new(text: &'a str, file: &syn::File, tokens: TokenStream, known: &'a Known) -> Self {
+        let mut cutter = Cutter { known, fixed: Vec::new(), cut: Vec::new(), dropped: Vec::new(), hidden: Vec::new(), macros: Vec::new() };
         cutter.items(&file.items);
         Self { tokens: Tokens::new(text, tokens), cutter, definitions: definitions(file) }
     }
@@ -87,6 +76,7 @@ impl<'a> Parts<'a> {
         let unnamed: Vec<_> = unnamed.map(|hidden| hidden.range.clone()).collect();
         let (text, lines) = self.tokens.without(&self.cutter, &unnamed, &self.definitions)?;
         let mut words = self.tokens.words_in(&self.cutter.cut);
+        words.extend(self.tokens.words_in(&self.cutter.macros));
         words.extend(self.tokens.words_in(&unnamed));
         Some(Source { text, words, lines })
     }
@@ -110,6 +100,21 @@ impl<'a> Parts<'a> {
         names
     }
 
+    /// Whether what may be left out calls a macro that may name any crate.
+    pub(super) fn calls_macros_of_others(&self) -> bool {
+        let Tokens { text, ranges } = &self.tokens;
+        let Cutter { cut, hidden, macros, known, .. } = &self.cutter;
+        let hidden: Vec<_> = hidden.iter().map(|hidden| hidden.range.clone()).collect();
+        let is_left_out = |range: &Range<usize>| [cut, &hidden, macros].iter().any(|ranges| around(range, ranges).is_some());
+        let is_call = |three: &[Range<usize>]| {
+            let [name, mark, open] = [0, 1, 2].map(|at| &text[three[at].clone()]);
+            let is_name =
+                name.starts_with(|c: char| c.is_alphabetic() || c == '_') && !matches!(name, "if" | "in" | "match" | "return" | "while");
+            mark == "!" && matches!(open, "(" | "[" | "{") && is_name && !is_macro_of_std(name) && !known.defined.contains(name)
+        };
+        ranges.windows(3).any(|three| is_call(three) && is_left_out(&three[0]))
+    }
+
     /// How many modules the file declares that are files of their own, wherever it does.
     pub(super) fn declared_modules(&self) -> usize {
         let Tokens { text, ranges } = &self.tokens;
@@ -130,7 +135,7 @@ impl<'a> Parts<'a> {
 
 /// Says what becomes of each part of a file; what is in no list floats. All lists are in order.
 struct Cutter<'a> {
-    own_macros: &'a BTreeSet<String>,
+    known: &'a Known,
     fixed: Vec<Range<usize>>,
     /// Bodies that are cut out.
     cut: Vec<Range<usize>>,
@@ -138,12 +143,14 @@ struct Cutter<'a> {
     dropped: Vec<Range<usize>>,
     /// What is not there if nothing names it.
     hidden: Vec<Hidden>,
+    /// Definitions of macros, which are fixed.
+    macros: Vec<Range<usize>>,
 }
 
 impl Cutter<'_> {
     fn items(&mut self, items: &[Item]) {
         // A function hides what is brought in under its name, also from those who may not call it.
-        let has_globs = items.iter().any(is_public_glob);
+        let has_globs = items.iter().any(is_glob);
         for item in items {
             let range = item.span().byte_range();
             match item {
@@ -152,10 +159,12 @@ impl Cutter<'_> {
                     if !has_globs {
                         self.hide(&function.vis, &function.attrs, &function.sig, &function.block, &range);
                     }
-                    self.function(&function.attrs, &function.sig, &function.block, range);
+                    self.function(&function.attrs, &function.sig, &function.block, range, is_told_caller(&function.attrs));
                 }
                 Item::Impl(block) => self.implementation(block),
                 Item::Trait(item) => self.definition(item),
+                // What an attribute makes of a module, it may make of the bodies in it.
+                Item::Mod(module) if module.content.is_some() && !module.attrs.iter().all(is_inert_for_module) => self.fixed.push(range),
                 Item::Mod(module) => {
                     if let Some((_, items)) = &module.content {
                         self.items(items);
@@ -168,6 +177,10 @@ impl Cutter<'_> {
                 Item::Static(item) => self.fix(range, !item.attrs.iter().all(is_inert) || !is_simple(&item.expr)),
                 Item::ExternCrate(_) | Item::TraitAlias(_) | Item::Type(_) | Item::Use(_) => {}
                 // A macro may be anything.
+                Item::Macro(item) => {
+                    self.macros.extend(item.ident.is_some().then(|| range.clone()));
+                    self.fixed.push(range);
+                }
                 _ => self.fixed.push(range),
             }
         }
@@ -179,16 +192,21 @@ impl Cutter<'_> {
         }
     }
 
-    fn function(&mut self, attrs: &[Attribute], signature: &Signature, block: &Block, range: Range<usize>) {
-        if is_visible(attrs, signature, block, self.own_macros) {
-            self.fixed.push(range);
-        } else {
-            self.cut.push(block.brace_token.span.join().byte_range());
+    fn function(&mut self, attrs: &[Attribute], signature: &Signature, block: &Block, range: Range<usize>, shows_place: bool) {
+        if is_visible(attrs, signature, block, self.known) {
+            return self.fixed.push(range);
         }
+        let body = block.brace_token.span.join().byte_range();
+        if shows_place {
+            let before = attrs.iter().filter(|attribute| matches!(attribute.style, AttrStyle::Outer));
+            let start = before.map(|attribute| attribute.span().byte_range().end).max().unwrap_or(range.start);
+            self.fixed.push(start..body.start);
+        }
+        self.cut.push(body);
     }
 
     fn hide(&mut self, visibility: &Visibility, attrs: &[Attribute], signature: &Signature, block: &Block, range: &Range<usize>) {
-        self.hidden.extend(Hidden::function(visibility, attrs, signature, block, range.clone(), self.own_macros));
+        self.hidden.extend(Hidden::function(visibility, attrs, signature, block, range.clone(), self.known));
     }
 
     fn implementation(&mut self, block: &ItemImpl) {
@@ -204,7 +222,9 @@ impl Cutter<'_> {
             }
             match item {
                 ImplItem::Fn(function) if !is_generic(&block.generics) => {
-                    self.function(&function.attrs, &function.sig, &function.block, range);
+                    let is_told = is_told_caller(&function.attrs)
+                        || block.trait_.is_some() && self.known.told_callers.contains(&function.sig.ident.to_string());
+                    self.function(&function.attrs, &function.sig, &function.block, range, is_told);
                 }
                 ImplItem::Const(item) => self.fix(range, !item.attrs.iter().all(is_inert) || !is_simple(&item.expr)),
                 ImplItem::Type(_) => {}
@@ -219,7 +239,8 @@ impl Cutter<'_> {
         }
         for item in &item.items {
             match item {
-                TraitItem::Fn(function) if function.default.is_none() && function.attrs.iter().all(is_inert) => {}
+                TraitItem::Fn(function)
+                    if function.default.is_none() && function.attrs.iter().all(is_inert) && !is_told_caller(&function.attrs) => {}
                 TraitItem::Type(_) => {}
                 _ => self.fixed.push(item.span().byte_range()),
             }
@@ -227,8 +248,10 @@ impl Cutter<'_> {
     }
 }
 
-/// Whether `item` brings in names for others that nobody can tell here: `pub use a::*`.
-fn is_public_glob(item: &Item) -> bool {
+/// Whether `item` brings in names that nobody can tell here: `pub use a::*` for others, and `use a::*`
+/// of another crate for its macros, which may name what no word here does.
+fn is_glob(item: &Item) -> bool {
+    const NO_OTHERS: [&str; 6] = ["alloc", "core", "crate", "self", "std", "super"];
     fn has_glob(tree: &UseTree) -> bool {
         match tree {
             UseTree::Path(path) => has_glob(&path.tree),
@@ -237,7 +260,12 @@ fn is_public_glob(item: &Item) -> bool {
             UseTree::Name(_) | UseTree::Rename(_) => false,
         }
     }
-    matches!(item, Item::Use(item) if matches!(item.vis, Visibility::Public(_)) && has_glob(&item.tree))
+    let Item::Use(item) = item else { return false };
+    let is_of_others = match &item.tree {
+        UseTree::Path(path) => NO_OTHERS.iter().all(|name| path.ident != name),
+        _ => true,
+    };
+    has_glob(&item.tree) && (is_of_others || matches!(item.vis, Visibility::Public(_)))
 }
 
 fn attributes(item: &Item) -> &[Attribute] {
@@ -262,6 +290,16 @@ pub(super) fn is_for_tests(attributes: &[Attribute]) -> bool {
         attribute.path().is_ident("cfg") && attribute.meta.require_list().is_ok_and(|list| list.tokens.to_string() == "test")
     };
     attributes.iter().any(is_test)
+}
+
+/// Whether an attribute leaves the module that it is on as it is.
+fn is_inert_for_module(attribute: &Attribute) -> bool {
+    let is_known = |path: &syn::Path| ["cfg", "macro_use", "path"].iter().any(|name| path.is_ident(name));
+    if attribute.path().is_ident("cfg_attr") {
+        let parts = attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+        return parts.is_ok_and(|parts| parts.iter().skip(1).all(|part| is_known(part.path()) || is_inert_path(part.path())));
+    }
+    is_inert(attribute) || is_known(attribute.path())
 }
 
 /// Whether an attribute makes no code of the type that it is on.
@@ -384,7 +422,7 @@ mod tests {
     fn with_parts<T>(text: &str, of_parts: impl FnOnce(&Parts<'_>) -> T) -> T {
         let tokens: TokenStream = text.parse().unwrap();
         let file = syn::parse2(tokens.clone()).unwrap();
-        of_parts(&Parts::new(text, &file, tokens, &macros(&file)))
+        of_parts(&Parts::new(text, &file, tokens, &Known::of([&file])))
     }
 
     /// With all that is hidden.
@@ -432,6 +470,20 @@ mod tests {
                 "#[deprecated(note = \"a\nb\")] fn f() {loop{}}\n\n\nfn g<T>() {}\n",
             ),
             ("mod a;\nmod b {\n    fn f() { 1 }\n    fn g<T>() {}\n}\n", "mod a; mod b { fn f() {loop{}}\n\n\n    fn g<T>() {} }\n"),
+            // Where they are is told to those who call them by a pointer.
+            (
+                "fn f() {\n    1;\n}\n/// Doc.\n#[track_caller]\nfn g() {\n    2;\n}\n",
+                "fn f() {loop{}} #[doc=\" Doc.\"] #[track_caller]\n\n\n\n\nfn g() {loop{}}\n",
+            ),
+            (
+                "trait A {\n    #[track_caller]\n    fn a();\n}\nimpl A for B {\n    fn a() {}\n}\n",
+                "trait A {\n    #[track_caller]\n    fn a(); } impl A for B {\n\n\n    fn a() {loop{}} }\n",
+            ),
+            ("#[b::c]\nmod a {\n    fn f() {\n    }\n}\n", "#[b::c]\nmod a {\n    fn f() {\n    }\n}\n"),
+            (
+                "#[cfg(unix)]\n#[cfg_attr(docsrs, doc(cfg(b)))]\nmod a {\n    fn f() {\n    }\n}\n",
+                "#[cfg(unix)] #[cfg_attr(docsrs, doc(cfg(b)))] mod a { fn f() {loop{}} }\n",
+            ),
             ("macro_rules! m { () => {} }\nm!();\nfn f() {}\n", "macro_rules! m { () => {} }\nm!(); fn f() {loop{}}\n"),
             (
                 "fn f() {}\n#[cfg(test)]\nmod tests {\n    fn g<T>() {}\n}\n#[cfg(not(test))]\nfn h<T>() {}\n",

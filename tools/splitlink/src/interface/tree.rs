@@ -3,7 +3,8 @@
 use super::conditions::holds;
 use super::hidden::named;
 use super::kept;
-use super::source::{Parts, Source, is_for_tests, macros};
+use super::known::Known;
+use super::source::{Parts, Source, is_for_tests};
 use crate::files::definitions::Definitions;
 use anyhow::{Context, Result};
 use proc_macro2::TokenStream;
@@ -85,9 +86,8 @@ impl Tree {
             return Ok(None);
         }
         let Some(files) = parse(root, conditions) else { return Ok(None) };
-        let own_macros: BTreeSet<String> = files.values().flat_map(|parsed| macros(&parsed.file)).collect();
-        let parts =
-            files.iter().map(|(path, Parsed { text, file, tokens, .. })| (path, Parts::new(text, file, tokens.clone(), &own_macros)));
+        let known = Known::of(files.values().map(|parsed| &parsed.file));
+        let parts = files.iter().map(|(path, Parsed { text, file, tokens, .. })| (path, Parts::new(text, file, tokens.clone(), &known)));
         let parts: BTreeMap<_, _> = parts.collect();
         // What a file has that was not read might name anything.
         let is_complete = parts.iter().all(|(path, parts)| parts.declared_modules() == files[*path].modules && !parts.includes_code());
@@ -95,7 +95,13 @@ impl Tree {
         let interface = |parts: &Parts<'_>| parts.interface(named.as_ref());
         let mut sources: BTreeMap<PathBuf, Source> =
             parts.iter().filter_map(|(path, parts)| Some(((*path).clone(), interface(parts)?))).collect();
-        let used: BTreeSet<String> = sources.values().flat_map(|source| source.words.intersection(externs)).cloned().collect();
+        // A macro of another crate may name one that no word here does.
+        let names_any = parts.values().any(Parts::calls_macros_of_others);
+        let used: BTreeSet<String> = if names_any {
+            externs.clone()
+        } else {
+            sources.values().flat_map(|source| source.words.intersection(externs)).cloned().collect()
+        };
         match sources.get_mut(root) {
             // The root has to name them: rustc takes no notice of a crate that nothing names, and
             // the link would lack it.
