@@ -50,8 +50,8 @@ const KINDS: &[(&str, &str)] = &[
         "{ let made = CRATE::DroppedNN::new(7); (made.shown(), made.0) }",
     ),
     (
-        "pub trait TraitNN {\n    fn value(&self) -> u64;\n    fn twice(&self) -> u64 { self.value().wrapping_add(self.value()) ^ 7 }\n}\n\nimpl TraitNN for u64 {\n    fn value(&self) -> u64 { let x = *self; BODY }\n}\n\nimpl TraitNN for &str {\n    fn value(&self) -> u64 { self.len() as u64 + 7 }\n    fn twice(&self) -> u64 { let x = 7; BODY }\n}\n\npub fn objectNN(x: u64) -> Box<dyn TraitNN + Send> {\n    if x > 7 { Box::new(x) } else { Box::new(\"text\") }\n}",
-        "{ use CRATE::TraitNN; (7u64.twice(), \"ab\".twice(), CRATE::objectNN(7).twice()) }",
+        "pub trait TraitNN {\n    fn value(&self) -> u64;\n    fn twice(&self) -> u64 { self.value().wrapping_add(self.value()) ^ 7 }\n}\n\nimpl TraitNN for u64 {\n    fn value(&self) -> u64 { let x = *self; BODY }\n}\n\nimpl TraitNN for &str {\n    fn value(&self) -> u64 { self.len() as u64 + 7 }\n    fn twice(&self) -> u64 { let x = 7u64; BODY }\n}\n\npub fn objectNN(x: u64) -> Box<dyn TraitNN> {\n    if x > 7 { Box::new(x) } else { Box::new(\"text\") }\n}",
+        "(CRATE::TraitNN::twice(&7u64), CRATE::TraitNN::twice(&\"ab\"), CRATE::TraitNN::twice(&*CRATE::objectNN(7)))",
     ),
     (
         "pub fn hiddenNN(x: u64) -> impl Iterator<Item = u64> + Clone {\n    let start = BODY;\n    (0..3).map(move |n| start.wrapping_add(n * 7))\n}",
@@ -79,7 +79,7 @@ const KINDS: &[(&str, &str)] = &[
     ),
     (
         "#[track_caller]\npub fn placeNN() -> (u32, u32) {\n    let place = std::panic::Location::caller();\n    (place.line(), place.column() + 7)\n}",
-        "{ let pointer: fn() -> (u32, u32) = CRATE::placeNN; pointer() }",
+        "CRATE::placeNN()",
     ),
     (
         "pub struct StackNN<T> { items: Vec<T> }\n\nimpl<T: Copy + Into<u64>> StackNN<T> {\n    pub fn new() -> Self { Self { items: Vec::new() } }\n    fn sum(&self) -> u64 { self.items.iter().map(|&x| -> u64 { let x: u64 = x.into(); BODY }).fold(0, u64::wrapping_add) }\n    pub fn with(mut self, item: T) -> Self { self.items.push(item); self }\n    pub fn total(&self) -> u64 { self.sum() ^ 7 }\n}",
@@ -177,8 +177,8 @@ fn body(random: &mut Random, depth: usize, below: &[String]) -> String {
         5 => format!("{{ let held: Vec<u64> = vec![{a}, {b}]; held.iter().copied().max().unwrap_or({number}) }}"),
         6 => format!("{{ let of = |x: u64| {a}; of({b}) ^ of({number}) }}"),
         7 => format!("{{\n        // {number}\n        let mut y = {a};\n        while y > 100 {{ y /= 3; }}\n        y\n    }}"),
-        8 => format!("(shown({used}).len() as u64).wrapping_add({a})"),
-        _ => format!("shown(({a}, [{number}u16; {}])).bytes().map(u64::from).sum::<u64>()", 1 + number % 4),
+        8 => format!("(crate::shown({used}).len() as u64).wrapping_add({a})"),
+        _ => format!("crate::shown(({a}, [{number}u16; {}])).bytes().map(u64::from).sum::<u64>()", 1 + number % 4),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Random crates: graphs whose crates have random sources are compiled by splitlink against
-//! interfaces, and by rustc alone; linked in several forms, both programs print the same, and what
-//! the loader is told of them is the same.
+//! interfaces, and by rustc alone; linked in several forms, both programs print the same.
 
 use crate::{is_whole, say};
 use anyhow::{Context, Result, ensure};

@@ -518,11 +518,12 @@ mod tests {
             ),
             ("const A: u8 = b();\nconst fn b() -> u8 { 1 }\nconst fn c() -> u8 { 1 }\n", "const A: u8 = b();\nconst fn b() -> u8 { 1 }\n"),
             ("#[cfg(test)]\nmod tests {\n    use super::a;\n}\nfn a() {}\npub fn b() {}\n", "pub fn b() {loop{}}\n"),
-            // It hides what the other crate has under its name.
+            // It hides what the other crate has under its name, also for a macro of that crate.
             (
                 "pub use other::{b::*, c};\nfn a() {}\nmod d {\n    use other::*;\n    fn e() {}\n}\n",
-                "pub use other::{b::*, c}; fn a() {loop{}} mod d { use other::*; }\n",
+                "pub use other::{b::*, c}; fn a() {loop{}} mod d { use other::*; fn e() {loop{}} }\n",
             ),
+            ("use self::b::*;\nuse std::fmt::*;\nfn a() {}\nmod b {}\n", "use self::b::*; use std::fmt::*; mod b {}\n"),
             // The file stays whole, and names all that it names.
             ("fn a() {} fn g<T>() {}\nfn b() { a() }\n", "-"),
         ];
