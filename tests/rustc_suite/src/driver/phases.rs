@@ -108,7 +108,9 @@ impl Phases<'_> {
             args.push("crate-type", "rlib".into());
         }
         let mut args: Vec<String> = args.all().map(str::to_owned).collect();
-        let source = args.iter().position(|arg| self.settings.interfaces && arg.starts_with('/') && arg.ends_with(".rs"));
+        // A test that remaps paths itself sees what is done here.
+        let is_wanted = self.settings.interfaces && !args.iter().any(|arg| arg.starts_with("--remap-path"));
+        let source = args.iter().position(|arg| is_wanted && arg.starts_with('/') && arg.ends_with(".rs"));
         let Some((at, beside)) = source.and_then(|at| Some((at, Path::new(&args[at]).parent()?.to_owned()))) else {
             return (args, PathBuf::from("."));
         };
