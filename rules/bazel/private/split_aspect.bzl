@@ -2,6 +2,7 @@
 
 load("@rules_rust//rust:defs.bzl", "rust_common")
 load("//rules/bazel/private/actions:compile_action.bzl", "new_crate")
+load("//rules/bazel/private/actions:edges.bzl", "find_edges")
 load("//rules/bazel/private/actions:library_actions.bzl", "declare_library")
 load("//rules/bazel/private/actions:link_inputs.bzl", "library_inputs", "part_inputs")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only", "new_link")
@@ -287,6 +288,7 @@ def _split_linked(target, ctx, tools, crate, found, files, known):
         inputs = inputs.link,
         lld = inputs.lld,
         crates = crate.deps,
+        edges = find_edges(target),
         rust = tools.rust,
         env = found.action.env,
         lto = crate.lto,

@@ -47,8 +47,8 @@ def find_dependencies(ctx: AnalysisContext, compile_ctx, link_strategy) -> struc
         link_strategy: How dependencies are compiled.
 
     Returns:
-        A struct of `externs` (cmd_args that name the direct ones to rustc), of `edges` (which crate
-        names which among its own dependencies: a list of `[RLIB]=RLIB`, file names) and of three
+        A struct of `externs` (cmd_args that name the direct ones to rustc), of `edge_args` (arguments
+        that say which crate names which among its own dependencies) and of three
         TransitiveDeps: `metadata` (hollow rlibs, which no-link compiles against), `rlibs` (their
         code, which link-only links) and `proc_macros`.
     """
@@ -73,7 +73,7 @@ def find_dependencies(ctx: AnalysisContext, compile_ctx, link_strategy) -> struc
             proc_macros.append(below.singleton_tset[MetadataKind("link")])
     return struct(
         externs = externs,
-        edges = _edges(direct),
+        edge_args = ["--edge=" + edge for edge in _edges(direct)],
         metadata = ctx.actions.tset(TransitiveDeps, children = metadata),
         rlibs = ctx.actions.tset(TransitiveDeps, children = rlibs),
         proc_macros = ctx.actions.tset(TransitiveDeps, children = proc_macros),

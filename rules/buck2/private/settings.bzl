@@ -31,3 +31,7 @@ default_lto = _setting("lto", LTO_MODES)
 _pipelining = _setting("pipelining", ["on", "off", "shared"])
 is_pipelined = _pipelining != "off"
 is_shared = _pipelining == "shared"
+
+# `splitlink.report_times`: whether a link report has how long the phases of the link took, which makes
+# it another one each time. Default: off.
+has_report_times = _setting("report_times", ["off", "on"]) == "on"

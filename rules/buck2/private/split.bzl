@@ -131,7 +131,7 @@ def split(
         about["html"] = declare_html_report(ctx, link.report, sizes.values(), dependencies, within)
         for crate_type in group:
             of_artifact = {"sizes": [DefaultInfo(default_output = sizes[crate_type])]} if crate_type in sizes else {}
-            sub_targets[crate_type] = about | of_artifact | {"sbom": declare_sbom(ctx, link.report, within, crate_type)}
+            sub_targets[crate_type] = about | of_artifact | {"sbom": declare_sbom(ctx, link.report, dependencies, within, crate_type)}
     runtime_files = list(native.runtime_files)
     if dylibs:
         runtime_files += dylibs.directories + [made.dylib for made in dylibs.dylibs.values()]

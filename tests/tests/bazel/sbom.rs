@@ -35,7 +35,8 @@ fn crates(path: &Path) -> Result<Vec<String>> {
 fn packages(path: &Path) -> Result<Vec<String>> {
     let bytes = fs::read(path).with_context(|| format!("there is no {}", path.display()))?;
     let info = audit_info_from_slice(&bytes, 1 << 20).context("no audit data")?;
-    Ok(info.packages.into_iter().map(|package| format!("{} {} {}", package.name, package.version, String::from(package.source))).collect())
+    let shown = info.packages.into_iter();
+    Ok(shown.map(|package| format!("{} {} {} {:?}", package.name, package.version, String::from(package.source), package.dependencies)).collect())
 }
 
 #[test]
@@ -65,6 +66,12 @@ fn what_is_linked() -> Result<()> {
     ensure!(ran == ["SplitlinkSbom"], "{ran:?}");
     let found = crates(&bin.join("app.splitlink/app.cdx.json"))?;
     ensure!(found == expected, "{found:?}");
+
+    let bom: Value = serde_json::from_slice(&fs::read(bin.join("app.splitlink/app.cdx.json"))?)?;
+    let asks: Vec<String> = bom["dependencies"].as_array().context("no dependencies")?.iter().map(Value::to_string).collect();
+    ensure!(asks.len() == 3 && asks[0].contains("artifact:app") && asks[0].contains("crate:own-"), "{asks:?}");
+    let third_party = asks.iter().find(|asks| asks.contains(r#""ref":"crate:third_party-"#)).context("no third_party")?;
+    ensure!(third_party.contains(r#""dependsOn":[]"#), "{asks:?}");
 
     // Audit data: the link alone, and only where there can be some.
     build(&[], "archive")?;

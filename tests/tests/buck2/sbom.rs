@@ -85,13 +85,17 @@ fn tried() -> Result<()> {
     ensure!(crates(&bom)? == ["\"own\" null", "\"third_party\" null"], "{bom}");
     ensure!(ran()?.iter().all(|action| action.starts_with("splitlink_sbom")), "{:?}", ran()?);
 
+    let asks = bom["dependencies"].as_array().context("no dependencies")?;
+    let edges: Vec<usize> = asks.iter().filter_map(|asks| Some(asks["dependsOn"].as_array()?.len())).collect();
+    ensure!(edges == [1, 1, 0], "{bom}");
+
     // Where the libraries of a package are Reindeer's, they are of crates.io.
     let reindeer = ["-c", "splitlink.crates_io=root//third-party", "-c", "splitlink.auditable=on"];
     let with = fs::read(project.build_with(&reindeer, "//sbom:app")?)?;
     ensure!(ran()? == ["splitlink_link_only bin"], "{:?}", ran()?);
     let info = audit_info_from_slice(&with, 1 << 20).context("no audit data")?;
-    let found: Vec<_> = info.packages.iter().map(|p| format!("{} {} {}", p.name, p.version, String::from(p.source.clone()))).collect();
-    ensure!(found == ["app 0.0.0 local", "own 0.2.0 crates.io", "third-party 0.4.0 crates.io"], "{found:?}");
+    let found: Vec<_> = info.packages.iter().map(|p| format!("{} {} {} {:?}", p.name, p.version, String::from(p.source.clone()), p.dependencies)).collect();
+    ensure!(found == ["app 0.0.0 local [1]", "own 0.2.0 crates.io [2]", "third-party 0.4.0 crates.io []"], "{found:?}");
     let bom: Value = serde_json::from_slice(&fs::read(project.build_with(&reindeer, "//sbom:app[sbom]")?)?)?;
     ensure!(crates(&bom)?[1] == "\"third-party\" \"pkg:cargo/third-party@0.4.0\"", "{bom}");
     ensure!(fs::read(project.build("//sbom:app")?)? == without, "without the setting it is as before");

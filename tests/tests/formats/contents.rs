@@ -47,7 +47,8 @@ fn sizes_names_and_native_libraries() -> Outcome {
     ensure!(crates.iter().any(|found| found["sysroot"] == true), "{crates:?}");
     let dep = crates.iter().find(|found| found["crate"] == "dep-1").context("no dep")?;
     ensure!(dep["label"] == "//third:dep" && dep["version"] == "0.4.0", "{dep}");
-    ensure!(crates.iter().filter(|found| !found["label"].is_null() || !found["version"].is_null()).count() == 1, "{crates:?}");
+    let named = |found: &&Value| found["sysroot"] == false && (!found["label"].is_null() || !found["version"].is_null());
+    ensure!(crates.iter().filter(named).count() == 1, "{crates:?}");
     let native = artifact["native_libraries"].as_array().context("no native libraries")?;
     let carried: Vec<_> = native.iter().filter(|library| library["carried_by"] == "dep-1").collect();
     ensure!(carried.len() == 1 && carried[0]["name"].as_str().is_some_and(|name| name.contains("inside")), "{native:?}");
@@ -65,5 +66,58 @@ fn sizes_names_and_native_libraries() -> Outcome {
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.code() == Some(2) && said.contains(why), "{options}: {said}");
     }
+    Ok(())
+}
+
+/// What `readelf -d` says of `file` between the brackets of each line of the kind `tag`.
+fn dynamic(file: &Path, tag: &str) -> Result<Vec<String>> {
+    let listed = run(Command::new("readelf").args(["--wide", "--dynamic"]).arg(file))?;
+    good(&listed)?;
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let values =
+        text.lines().filter(|line| line.contains(tag)).filter_map(|line| Some(line.split_once('[')?.1.split_once(']')?.0.to_owned()));
+    Ok(values.collect())
+}
+
+/// The linker's arguments as the report has them are those that a linker in its place was given, and
+/// run paths and libraries are those that the artifact has.
+#[test]
+fn what_the_linker_was_given_and_the_loader_is_asked_for() -> Outcome {
+    let project = Project::new("linker_call")?;
+    project.build_dep()?;
+    let run_path = words("-Clink-arg=-Wl,-rpath,$ORIGIN/../lib:/opt/lib -Clink-arg=-Lnative");
+    good(&project.no_link(&[project.linked("app", "bin"), run_path].concat())?)?;
+    let link = "--rlib-dir out --print-command --output out/artifact --report out/report.json";
+    let linked = project.link_only_with(link)?;
+    good(&linked)?;
+    let report: Value = serde_json::from_slice(&project.read("out/report.json")?)?;
+    let artifact = &report["artifacts"][0];
+    let file = project.dir.join("out/artifact");
+    let run_paths: Vec<String> = dynamic(&file, "RUNPATH")?.iter().flat_map(|paths| paths.split(':')).map(str::to_owned).collect();
+    ensure!(artifact["run_paths"] == json!(run_paths) && run_paths == ["$ORIGIN/../lib", "/opt/lib"], "{run_paths:?}: {artifact}");
+    let needed = dynamic(&file, "NEEDED")?;
+    ensure!(artifact["needed"] == json!(needed) && needed.iter().any(|name| name == "libc.so.6"), "{needed:?}: {artifact}");
+    ensure!(report["milliseconds"].is_null() && artifact["milliseconds"].is_null(), "times were not asked for: {report}");
+
+    // The printed command with the same placeholders.
+    let printed = String::from_utf8_lossy(&linked.stdout).into_owned();
+    let given = artifact["linker"]["arguments"].as_array().context("no arguments")?;
+    let sysroot = Toolchain::stable().libdir().ancestors().nth(4).context("no sysroot")?.display().to_string();
+    let shown: Vec<String> = given.iter().filter_map(Value::as_str).map(|arg| arg.replace("{sysroot}", &sysroot)).collect();
+    for arg in &shown {
+        let plain = arg.replace("{output}", "out/artifact").replace("{modules}", "out/modules");
+        ensure!(plain.contains("{scratch}") || printed.contains(&plain), "{plain} is not in {printed}");
+    }
+    ensure!(shown.windows(2).any(|pair| pair == ["-o", "{output}"]) && shown.iter().any(|arg| arg.starts_with("{modules}/")), "{shown:?}");
+    ensure!(shown.iter().any(|arg| arg == "out/libdep-1.rlib") && shown.iter().any(|arg| arg == "-Lnative"), "{shown:?}");
+    let text = artifact.to_string();
+    for path in [project.dir.display().to_string(), sysroot, ".scratch".to_owned()] {
+        ensure!(!text.contains(&path), "{path} is in {text}");
+    }
+    let times = format!("{} --report-times", link.replace("report.json", "times.json"));
+    good(&project.link_only_with(&times)?)?;
+    let report: Value = serde_json::from_slice(&project.read("out/times.json")?)?;
+    let (total, linker) = (&report["milliseconds"]["total"], &report["artifacts"][0]["milliseconds"]["linker"]);
+    ensure!(linker.as_u64() > Some(0) && total.as_u64() > linker.as_u64(), "{report}");
     Ok(())
 }

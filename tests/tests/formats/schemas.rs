@@ -88,7 +88,7 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
         ("", json!({"version": 1, "crate": "", "file_name": "", "contains": [], "needs": [], "stamps": {}, "more": 1})),
     ];
     refuses("dylib-manifest", &manifest, &table)?;
-    let report = json!({"version": 5, "crate_name": "app", "crate_version": "1.0.0", "crate_purl": "pkg:cargo/app@1.0.0", "artifacts": [{
+    let report = json!({"version": 6, "crate_name": "app", "crate_version": "1.0.0", "crate_purl": "pkg:cargo/app@1.0.0", "artifacts": [{
         "crate_type": "bin", "file_name": "app", "bytes": 9, "prefer_dynamic": true,
         "crates": [
             {"crate": "a-1", "linkage": "dynamic", "from": "liba-1.so", "sysroot": false, "reason": "why"},
@@ -96,8 +96,10 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
             {"crate": "m-1", "linkage": "not-linked", "sysroot": false, "reason": "why"}
         ],
         "native_libraries": [{"name": "z"}, {"name": "libx.a", "carried_by": "a-1"}],
-        "left_out": [{"what": "allocator shim", "reason": "why"}]
-    }], "lto": [{
+        "left_out": [{"what": "allocator shim", "reason": "why"}],
+        "linker": {"program": "/usr/bin/cc", "arguments": ["-o", "{output}"]},
+        "run_paths": ["$ORIGIN"], "needed": ["libc.so.6"], "milliseconds": {"linker": 9}
+    }], "milliseconds": {"total": 9, "formats": 1, "lto": 2}, "lto": [{
         "mode": "fat", "crate_types": ["bin"], "threshold": "C", "crates": ["a-1"], "modules": 9, "kept": ["main"], "objects": [9, 8],
         "milliseconds": {"total": 9, "merge": 1, "optimise": 2, "generate": 3}
     }]});
@@ -123,6 +125,15 @@ fn the_schemas_refuse_what_is_none() -> Outcome {
         ("/artifacts/0/native_libraries/1/name", json!("")),
         ("/artifacts/0/native_libraries/1/carried_by", json!("a/b")),
         ("/artifacts/0/left_out/0/what", json!("")),
+        ("/artifacts/0/linker/program", json!("")),
+        ("/artifacts/0/linker/arguments", json!("-o")),
+        ("/artifacts/0/linker", json!({"program": "cc"})),
+        ("/artifacts/0/run_paths", json!(null)),
+        ("/artifacts/0/run_paths/0", json!(1)),
+        ("/artifacts/0/needed/0", json!("")),
+        ("/artifacts/0/milliseconds/linker", json!("9")),
+        ("/milliseconds/formats", json!(null)),
+        ("/milliseconds", json!({"total": 1})),
         ("/lto", json!(null)),
         ("/lto/0/mode", json!("off")),
         ("/lto/0/crate_types", json!([])),
@@ -154,6 +165,9 @@ fn code_schemas_and_page_agree() -> Outcome {
     assert!(fields_of(&definitions["other-crate"]).is_subset(&reports["CrateFormat"]));
     assert_eq!(reports["LtoGroup"], fields_of(&definitions["lto-group"]));
     assert_eq!(reports["Milliseconds"], fields_of(&definitions["milliseconds"]));
+    assert_eq!(reports["LinkerCall"], fields_of(&definitions["linker-call"]));
+    assert_eq!(reports["ArtifactTimes"], fields_of(&definitions["artifact-times"]));
+    assert_eq!(reports["PhaseTimes"], fields_of(&definitions["phase-times"]));
     assert_eq!(reports["LeftOut"], fields_of(&definitions["left-out"]));
     assert_eq!(reports["NativeLibrary"], fields_of(&definitions["native-library"]));
 

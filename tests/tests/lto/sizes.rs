@@ -127,7 +127,7 @@ fn build(case: &Case) -> Result<Project> {
     let no_link = format!("no-link {lto} --plan out/plan.json --modules out/modules --metadata out/libdep-1.rmeta");
     good(&project.compile(&no_link, &args)?).context("no-link")?;
     let options = format!(
-        "--rlib out/libdep-1.rlib --crate-label libdep-1.rlib=//:dep --crate-version libdep-1.rlib=1.2.3 --lto {} {} --output out/artifact --report out/report.json",
+        "--rlib out/libdep-1.rlib --crate-label libdep-1.rlib=//:dep --crate-version libdep-1.rlib=1.2.3 --root-version 4.5.6 --lto {} {} --output out/artifact --report out/report.json",
         case.lto, case.link
     );
     good(&project.link_only_with(&options)?).context("link-only")?;
@@ -313,6 +313,8 @@ fn check_owners(case: &Case, sizes: &Value) -> Result<()> {
     );
     let dep = list(&sizes["owners"]).iter().find(|owner| owner["crate"] == "dep-1" && owner["kind"] == "crate").context("no dep")?;
     ensure!(dep["label"] == "//:dep" && dep["version"] == "1.2.3", "{dep}");
+    let own = list(&sizes["owners"]).iter().find(|owner| owner["kind"] == "crate" && owner["crate"].is_null() && owner["name"] == sizes["crate_name"]);
+    ensure!(own.is_some_and(|own| own["version"] == "4.5.6"), "{own:?}");
     if case.flags.contains("-g") {
         for name in [root, "dep", "std", "core"] {
             let number = list(&sizes["owners"]).iter().position(|owner| owner["name"] == name).context("no owner")?;

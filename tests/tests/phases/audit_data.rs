@@ -81,6 +81,28 @@ fn each_linker_keeps_the_section() -> Outcome {
     Ok(())
 }
 
+/// With the edges of a build system, a package says what it depends on; in a circle it says nothing,
+/// and that is said.
+#[test]
+fn who_depends_on_whom() -> Outcome {
+    let project = Project::planned("audit_data_edges")?;
+    let dependencies = || -> Result<Vec<(String, Vec<usize>)>> {
+        let info = audit_info_from_slice(&project.read("out/artifact")?, 1 << 20).context("there is no audit data")?;
+        Ok(info.packages.into_iter().map(|package| (package.name, package.dependencies)).collect())
+    };
+    let link = format!("{LINK} --auditable {PURL} --edge =libdep-1.rlib --edge =libmacros-1.rlib");
+    good(&project.link_only_with(&link)?)?;
+    assert_eq!(dependencies()?, [("app".to_owned(), vec![1]), ("the-dep".to_owned(), vec![])]);
+    // Two crates of the package that is linked.
+    let own = link.replace(PURL, &format!("{PURL} --root-purl pkg:cargo/the-dep@0.4.0"));
+    good(&project.link_only_with(&own)?)?;
+    assert_eq!(dependencies()?, [("the-dep".to_owned(), vec![])]);
+    let output = project.link_only_with(&format!("{LINK} --edge =libdep-1.rlib"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("--auditable"), "{said}");
+    Ok(())
+}
+
 /// A linker that is called by itself, and not by a compiler driver.
 #[test]
 fn a_linker_without_a_driver() -> Outcome {

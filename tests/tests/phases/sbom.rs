@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use splitlink_tests::pip;
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
-use splitlink_tests::rustc_fixture::tools::{Failure, run, skip, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, run, skip, succeed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
@@ -75,6 +75,8 @@ fn agrees(project: &Project, path: &str, crate_type: &str) -> Result<Vec<Value>>
         let said = properties(found);
         let kind = if linked["sysroot"] == true { "std" } else { "crate" };
         ensure!(said.get("kind") == Some(&kind), "{found}");
+        let std = ["std", "core", "alloc"].iter().any(|name| id.starts_with(&format!("{name}-")));
+        ensure!(!std || found["version"] == release()?, "{found}");
         for name in ["crate", "linkage", "from", "label"] {
             ensure!(said.get(name).copied() == linked[name].as_str(), "{name}: {found} of {linked}");
         }
@@ -92,6 +94,13 @@ fn agrees(project: &Project, path: &str, crate_type: &str) -> Result<Vec<Value>>
     let root = &bom["metadata"]["component"];
     ensure!(root["name"] == report["crate_name"] && root["version"] == report["crate_version"], "{bom}");
     Ok(components.clone())
+}
+
+/// The release of the toolchain's rustc, as it says itself.
+fn release() -> Result<String> {
+    let said = succeed(Command::new(&Toolchain::stable().rustc).arg("-vV"))?;
+    let said = String::from_utf8(said.stdout)?;
+    said.lines().find_map(|line| line.strip_prefix("release: ")).map(str::to_owned).context("no release")
 }
 
 fn validate(project: &Project, files: &[&str]) -> Result<Option<String>> {
@@ -123,6 +132,26 @@ fn of_a_program() -> Outcome {
     if let Some(said) = validate(&project, &["out/bom.json"])? {
         assert_eq!(said, format!("out/bom.json {} 1 app\n", components.len()));
     }
+    let bom = json_of(&project, "out/bom.json")?;
+    assert_eq!((&bom["dependencies"], &bom["compositions"][0]["aggregate"]), (&Value::Null, &json!("unknown")));
+    let edges = "--edge =libdep-1.rlib --edge libdep-1.rlib=libmacros-1.rlib --edge libgone-1.rlib=libdep-1.rlib";
+    good(&sbom(&project, &format!("--output out/edges.json {edges}"))?)?;
+    agrees(&project, "out/edges.json", "bin")?;
+    let bom = json_of(&project, "out/edges.json")?;
+    let expected = json!([
+        {"ref": "artifact:artifact", "dependsOn": ["crate:dep-1"]},
+        {"ref": "crate:dep-1", "dependsOn": ["native:dep-1/libinside.a"]},
+    ]);
+    assert_eq!(bom["dependencies"], expected);
+    assert_eq!(bom["compositions"][0], json!({"aggregate": "incomplete", "dependencies": ["artifact:artifact", "crate:dep-1"]}));
+    let of_std = bom["compositions"][1]["dependencies"].as_array().context("no crates of the standard library")?;
+    assert!(
+        bom["compositions"][1]["aggregate"] == "unknown"
+            && of_std.iter().any(|name| name.as_str().is_some_and(|name| name.starts_with("crate:std-")))
+    );
+    validate(&project, &["out/edges.json"])?;
+    let output = sbom(&project, "--output out/x.json --edge dep")?;
+    assert!(output.status.code() == Some(2) && String::from_utf8_lossy(&output.stderr).contains("there is no `=`"));
     let first = project.read("out/bom.json")?;
     good(&sbom(&project, "--output out/again.json")?)?;
     assert!(project.read("out/again.json")? == first, "a second time makes other bytes");

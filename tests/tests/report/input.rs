@@ -120,7 +120,10 @@ impl Input {
                 "crate_type": "bin", "file_name": "app", "bytes": 1_234_567, "prefer_dynamic": false, "crates": listed,
                 "native_libraries": [{"name": "gcc_s"}, {"name": HOSTILE, "carried_by": "zlib_user-4"}],
                 "left_out": [{"what": "allocator shim", "reason": "the dylib of crate_0-0 has one"}],
+                "linker": {"program": "cc", "arguments": ["-o", "{output}", HOSTILE, "{modules}/app.o"]},
+                "run_paths": ["$ORIGIN/../lib", HOSTILE], "needed": ["libc.so.6"], "milliseconds": {"linker": 700},
             }],
+            "milliseconds": {"total": 2000, "formats": 50, "lto": 900},
             "lto": [{
                 "mode": "fat", "crate_types": ["bin"], "threshold": "C", "crates": ["crate_0-0"], "modules": 12, "kept": ["main"],
                 "objects": [3000, 2000], "milliseconds": {"total": 900, "merge": 100, "optimise": 300, "generate": 450},

@@ -147,6 +147,14 @@ fn reasons_and_formats() -> Outcome {
             .is_some_and(|text| text.contains("It took 900 ms: merging 100 ms, optimising 300 ms, generating code 450 ms, other 50 ms.")),
         "{lto}"
     );
+    let phases = browser.value("document.querySelector('#phases p').textContent")?;
+    ensure!(phases == "It took 2,000 ms: formats 50 ms, LTO 900 ms, the linker 700 ms, other 350 ms.", "{phases}");
+    browser.value("document.querySelector('#linker summary').click()")?;
+    for (list, field) in [("#arguments", "linker/arguments"), ("#run-paths", "run_paths"), ("#needed", "needed")] {
+        let shown = browser.value(&format!("[...document.querySelectorAll('{list} li')].map((item) => item.textContent)"))?;
+        let expected = input.report.pointer(&format!("/artifacts/0/{field}"));
+        ensure!(Some(&shown) == expected, "{list}: {shown}");
+    }
     // Without sizes, what the crates brought to the link.
     let rows: BTreeMap<String, Vec<u64>> = serde_json::from_value(browser.value(ROWS)?)?;
     let brought: u64 =

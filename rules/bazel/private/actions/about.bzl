@@ -22,8 +22,8 @@ def declare_about(ctx, toolchains, link, target, artifact, report, crate_type):
     sizes = declare_sizes(ctx, toolchains, link, artifact, report, crate_type)
     sizes = [sizes] if sizes else []
     return {
-        "html_report": depset([declare_html_report(ctx, toolchains, target, report, sizes, link.description)]),
+        "html_report": depset([declare_html_report(ctx, toolchains, target, link.edges, report, sizes, link.description)]),
         "report": depset([report]),
-        "sbom": depset([declare_sbom(ctx, toolchains, report, artifact, crate_type)]),
+        "sbom": depset([declare_sbom(ctx, toolchains, link.edges, report, artifact, crate_type)]),
         "sizes": depset(sizes),
     }

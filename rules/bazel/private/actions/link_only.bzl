@@ -5,8 +5,9 @@ load("//rules/bazel/private:settings.bzl", "LinkerInfo", "LtoCacheInfo", "Switch
 load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
 load(":arguments.bzl", "new_arguments")
 load(":distributed_lto.bzl", "declare_distributed_lto")
+load(":edges.bzl", "add_edges")
 
-def new_link(plan, modules, dwo, inputs, lld, crates, rust, env, description, lto, path_mapping, split_debug_info, version, purl):
+def new_link(plan, modules, dwo, inputs, lld, crates, edges, rust, env, description, lto, path_mapping, split_debug_info, version, purl):
     """Gathers what it takes to link a crate.
 
     Args:
@@ -17,6 +18,7 @@ def new_link(plan, modules, dwo, inputs, lld, crates, rust, env, description, lt
             standard library, the linker.
         lld: The toolchain's own lld (depset of File), for whoever chooses it.
         crates: The crate set of the libraries that the crate depends on.
+        edges: What `find_edges` returned: which of them depends on which.
         rust: The Rust toolchain that the crate is linked with.
         env: The environment of the linker (dict).
         description: The crate's type and name, for progress messages.
@@ -35,6 +37,7 @@ def new_link(plan, modules, dwo, inputs, lld, crates, rust, env, description, lt
     return struct(
         description = description,
         dwos = depset([dwo], transitive = [crates.dwos]) if dwo else crates.dwos,
+        edges = edges,
         env = env,
         inputs = inputs,
         lld = lld,
@@ -134,6 +137,7 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
     auditable = ctx.attr._auditable[SwitchInfo].enabled if hasattr(ctx.attr, "_auditable") else False
     if auditable and [f for f in outputs.values() if f.extension != "a"]:
         args.add("--auditable")
+        add_edges(args, link.edges)
     else:
         auditable = False
     if report or auditable:

@@ -29,7 +29,7 @@ def declare_html_report(ctx: AnalysisContext, report: Artifact, sizes: list[Arti
         cmd_args(report, format = "--report={}"),
         cmd_args(sizes, format = "--sizes={}"),
         "--label={}".format(ctx.label.raw_target()),
-        ["--edge=" + edge for edge in dependencies.edges],
+        dependencies.edge_args,
     )
     ctx.actions.run(
         cmd_args(tool, "report", at_argfile(actions = ctx.actions, name = directory + "/report.args", args = args, allow_args = True)),

@@ -3,7 +3,7 @@
 load("//rules/buck2/private:dylibs.bzl", "link_arguments")
 load("//rules/buck2/private:prelude.bzl", "at_argfile")
 load("//rules/buck2/private:providers.bzl", "SplitlinkToolchainInfo")
-load("//rules/buck2/private:settings.bzl", "crates_io", "default_linker", "is_auditable")
+load("//rules/buck2/private:settings.bzl", "crates_io", "default_linker", "has_report_times", "is_auditable")
 
 def _label(rlib: Artifact) -> list[str]:
     return ["--crate-label={}={}".format(rlib.basename, rlib.owner.raw_target())] if rlib.owner else []
@@ -65,8 +65,9 @@ def declare_link_only(
         "--linker=" + linker if linker != "default" else [],
         link_arguments(dylibs, outputs.keys()),
         cmd_args(report.as_output(), format = "--report={}"),
+        "--report-times" if has_report_times else [],
         # Whoever links a staticlib has more in it.
-        "--auditable" if is_auditable and [each for each in outputs if each not in ("proc-macro", "staticlib")] else [],
+        ["--auditable", dependencies.edge_args] if is_auditable and [each for each in outputs if each not in ("proc-macro", "staticlib")] else [],
         [_label(rlib.artifact) + _purl(rlib.artifact) for rlib in dependencies.rlibs.traverse()],
         [cmd_args(output.as_output(), format = "--output=" + crate_type + "={}") for crate_type, output in outputs.items()],
         hidden = [native.inputs, compile_ctx.linker_with_pre_args] + ([manifest.as_output()] if manifest else []),

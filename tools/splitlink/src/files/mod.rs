@@ -16,6 +16,7 @@ pub(crate) mod open_files;
 pub(crate) mod paths;
 pub(crate) mod private;
 pub mod rlib;
+pub mod run_time;
 pub(crate) mod scratch;
 pub(crate) mod trusted_dir;
 pub(crate) mod wasm;

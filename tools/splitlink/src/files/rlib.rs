@@ -174,6 +174,19 @@ pub fn beginning_of_metadata(path: &Path) -> Result<Vec<u8>> {
     read_range(data.into_inner(), (offset, len.min(HEADER_BYTES)))
 }
 
+/// The release of rustc that compiled the rlib `path`, as in 1.95.0 or 1.97.0-nightly; none if its
+/// metadata does not begin with it, as rustc's has it
+/// (`rustc_metadata::rmeta::decoder::MetadataBlob::get_rustc_version`, 1.95).
+///
+/// # Errors
+/// If the file cannot be read or is no rlib.
+pub fn release_of_rustc(path: &Path) -> Result<Option<String>> {
+    let beginning = beginning_of_metadata(path)?;
+    let text = String::from_utf8_lossy(&beginning);
+    let release = text.split_once("rustc ").and_then(|(_, rest)| rest.split_once(" (")).map(|(release, _)| release);
+    Ok(release.filter(|release| release.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned))
+}
+
 /// The metadata in the rlib `path`, as it is in an `.rmeta` file.
 ///
 /// # Errors

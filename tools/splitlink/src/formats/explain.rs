@@ -1,7 +1,9 @@
 //! A link report for people: counts and what deviates from them, tables, or a graph for Graphviz.
 
 use crate::formats::Linkage;
-use crate::formats::report::{Artifact, CrateFormat, LinkReport, LtoGroup, Milliseconds, NativeLibrary};
+use crate::formats::report::{
+    Artifact, ArtifactTimes, CrateFormat, LinkReport, LinkerCall, LtoGroup, Milliseconds, NativeLibrary, PhaseTimes,
+};
 use crate::formats::short_names::ShortNames;
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
@@ -77,12 +79,47 @@ pub fn tables(report: &LinkReport, options: &Options) -> String {
         for left_out in &artifact.left_out {
             writeln!(text, "  left out: {}: {}", left_out.what, short.text(&left_out.reason)).expect(IN_MEMORY);
         }
+        loader(&mut text, artifact);
+        linker(&mut text, artifact, options.all);
         text.push('\n');
     }
     for (number, group) in report.lto.iter().enumerate() {
         lto_group(&mut text, number + 1, group, options.all);
     }
+    if let Some(PhaseTimes { total, formats, lto }) = report.milliseconds {
+        write!(text, "link-only took {total} ms: formats {formats}").expect(IN_MEMORY);
+        let made =
+            |time: fn(&ArtifactTimes) -> Option<u64>| report.artifacts.iter().filter_map(move |made| time(made.milliseconds.as_ref()?));
+        let sum = |times: Vec<u64>| (!times.is_empty()).then(|| times.iter().sum::<u64>());
+        let linker = sum(made(|times| times.linker).collect());
+        let archive = sum(made(|times| times.archive).collect());
+        for (what, time) in [("LTO", lto), ("the linker", linker), ("writing the archive", archive)] {
+            if let Some(time) = time {
+                write!(text, ", {what} {time}").expect(IN_MEMORY);
+            }
+        }
+        text.push('\n');
+    }
     text
+}
+
+/// What an artifact asks the loader for.
+fn loader(text: &mut String, artifact: &Artifact) {
+    for (what, list) in [("run paths", &artifact.run_paths), ("needs at run time", &artifact.needed)] {
+        if !list.is_empty() {
+            writeln!(text, "  {what}: {}", list.join(", ")).expect(IN_MEMORY);
+        }
+    }
+}
+
+/// How an artifact's linker was called.
+fn linker(text: &mut String, artifact: &Artifact, all: bool) {
+    let Some(LinkerCall { program, arguments }) = &artifact.linker else { return };
+    let more = if all { ":" } else { " (--all lists them)" };
+    writeln!(text, "  linker: {program}, with {} arguments{more}", arguments.len()).expect(IN_MEMORY);
+    for argument in arguments.iter().filter(|_| all) {
+        writeln!(text, "    {argument}").expect(IN_MEMORY);
+    }
 }
 
 /// How many crates there are of each linkage.
@@ -255,6 +292,10 @@ mod tests {
             crates,
             native_libraries: vec![of_crate("libz.a", Some("a-1")), of_crate("c", None)],
             left_out,
+            linker: Some(LinkerCall { program: "cc".into(), arguments: ["-o", "{output}"].map(str::to_owned).into() }),
+            run_paths: vec!["$ORIGIN".into(), "/opt".into()],
+            needed: vec!["libc.so.6".into()],
+            milliseconds: None,
         };
         LinkReport {
             version: VERSION,
@@ -263,6 +304,7 @@ mod tests {
             crate_purl: None,
             artifacts: vec![artifact],
             lto: Vec::new(),
+            milliseconds: None,
         }
     }
 
@@ -282,9 +324,27 @@ bin `app` (app, 2 KiB), dylibs preferred
   c      not-linked              -  -          because of c
   native libraries: libz.a (in a), c
   left out: allocator shim: there is one
+  run paths: $ORIGIN, /opt
+  needs at run time: libc.so.6
+  linker: cc, with 2 arguments (--all lists them)
 
 ";
         assert_eq!(tables(&report(), &options(false, None, None)), expected);
+        assert!(tables(&report(), &options(true, None, None)).contains("\n  linker: cc, with 2 arguments:\n    -o\n    {output}\n"));
+    }
+
+    #[test]
+    fn times_of_the_phases() {
+        let mut report = report();
+        let archive = Artifact { linker: None, ..report.artifacts[0].clone() };
+        report.artifacts.push(archive);
+        report.milliseconds = Some(PhaseTimes { total: 90, formats: 5, lto: None });
+        report.artifacts[0].milliseconds = Some(ArtifactTimes { linker: Some(40), archive: None });
+        let last = |report: &LinkReport| tables(report, &options(false, None, None)).lines().last().map(str::to_owned);
+        assert_eq!(last(&report).as_deref(), Some("link-only took 90 ms: formats 5, the linker 40"));
+        report.milliseconds = Some(PhaseTimes { total: 90, formats: 5, lto: Some(20) });
+        report.artifacts[1].milliseconds = Some(ArtifactTimes { linker: None, archive: Some(7) });
+        assert_eq!(last(&report).as_deref(), Some("link-only took 90 ms: formats 5, LTO 20, the linker 40, writing the archive 7"));
     }
 
     fn linked(id: String, sysroot: bool, reason: &str) -> CrateFormat {
@@ -341,10 +401,10 @@ bin `app` (app, 2 KiB), dylibs preferred
         assert!(shown.contains("\n  300 crates are static (--all lists them): as all\n"), "{shown}");
         assert!(shown.contains("\n  twice-7  static") && shown.contains("\n  twice-8  static") && !shown.contains("like7"), "{shown}");
         for (options, lines, row) in [
-            (options(true, None, None), 311, "  like299  static"),
-            (options(false, Some("like29"), None), 17, "  like29   static"),
-            (options(false, None, Some("dynamic")), 7, "  a      dynamic"),
-            (options(false, Some("none"), None), 6, "  no crate is as asked"),
+            (options(true, None, None), 316, "  like299  static"),
+            (options(false, Some("like29"), None), 20, "  like29   static"),
+            (options(false, None, Some("dynamic")), 10, "  a      dynamic"),
+            (options(false, Some("none"), None), 9, "  no crate is as asked"),
         ] {
             let shown = tables(&report, &options);
             assert_eq!(shown.lines().count(), lines, "{options:?}: {shown}");
@@ -367,8 +427,7 @@ bin `app` (app, 2 KiB), dylibs preferred
         let fat = Milliseconds { total: 9, merge: Some(1), optimise: Some(2), generate: Some(5) };
         let thin = Milliseconds { total: 7, merge: None, optimise: None, generate: None };
         let lto = vec![group(None), group(Some(fat)), group(Some(thin))];
-        let report =
-            LinkReport { version: VERSION, crate_name: "x".into(), crate_version: None, crate_purl: None, artifacts: Vec::new(), lto };
+        let report = LinkReport { artifacts: Vec::new(), lto, ..report() };
         let tables = tables(&report, &options(false, None, None));
         let head = |number| format!("LTO group {number} (fat): cdylib, staticlib\n  took part: 3 modules, its own and of 1 crates: a-1\n");
         let kept = "  kept: 1 symbols for others, C names count: answer\n  made: 2 objects of 6 KiB, the largest of 5 KiB\n";

@@ -5,6 +5,7 @@
 //! there. `docs/dependency-formats.md` states them in full.
 
 pub mod dylib_manifest;
+pub mod edges;
 pub(crate) mod explain;
 pub(crate) mod link_line;
 pub(crate) mod metadata_formats;

@@ -221,6 +221,10 @@ impl Decision<'_> {
             crates: crates.collect(),
             native_libraries: Vec::new(),
             left_out: self.line.left_out.iter().filter_map(|left_out| self.left_out(*left_out)).collect(),
+            linker: None,
+            run_paths: Vec::new(),
+            needed: Vec::new(),
+            milliseconds: None,
         }
     }
 

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 /// The version of the format that this program writes and reads.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// A link report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,23 @@ pub struct LinkReport {
     pub artifacts: Vec<Artifact>,
     /// One for each run of LTO; none without.
     pub lto: Vec<LtoGroup>,
+    /// How long link-only took; only with `--report-times`, which makes the report's bytes differ
+    /// from run to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<PhaseTimes>,
+}
+
+/// How long the phases of link-only took, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseTimes {
+    /// All of it, up to where the report is written.
+    pub total: u64,
+    /// Reading what is given, deciding the formats, and finding what is linked.
+    pub formats: u64,
+    /// All runs of LTO; absent without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lto: Option<u64>,
 }
 
 /// Artifacts that shared one run of LTO.
@@ -51,8 +68,7 @@ pub struct LtoGroup {
     pub kept: Vec<String>,
     /// The size of each object that came out, in bytes, in the order in which they are linked.
     pub objects: Vec<u64>,
-    /// How long it took; only with `--report-times`, which makes the report's bytes differ from run
-    /// to run.
+    /// How long it took; only with `--report-times`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<Milliseconds>,
 }
@@ -94,6 +110,39 @@ pub struct Artifact {
     pub native_libraries: Vec<NativeLibrary>,
     /// What else of the plan was left out.
     pub left_out: Vec<LeftOut>,
+    /// How the linker was called; absent for an archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linker: Option<LinkerCall>,
+    /// Where the artifact looks for its shared libraries, in order: its run paths, as it has them.
+    pub run_paths: Vec<String>,
+    /// The shared libraries that it asks for, in order.
+    pub needed: Vec<String>,
+    /// How long it took to make; only with `--report-times`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<ArtifactTimes>,
+}
+
+/// How a linker was called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkerCall {
+    /// The linker, as rustc was told it.
+    pub program: String,
+    /// Its arguments. `{output}` stands for the artifact, `{scratch}` for the folder of what link-only
+    /// makes for the link, `{modules}`, `{sysroot}` and `{cwd}` for what they are in a plan.
+    pub arguments: Vec<String>,
+}
+
+/// How long it took to make an artifact, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArtifactTimes {
+    /// The linker's own call; absent for an archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linker: Option<u64>,
+    /// Writing the archive; absent for what a linker makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<u64>,
 }
 
 /// A native library.

@@ -9,12 +9,14 @@ use crate::files::archive::Archive;
 use crate::files::paths::as_argument;
 use crate::files::{carrier, object_symbols, scratch, wasm};
 use crate::formats::Linkage;
+use crate::formats::edges::Edge;
 use crate::formats::purl::{Origin, Purl};
 use crate::formats::report::CrateFormat;
 use crate::plan::crate_type::CrateType;
 use crate::plan::linker_flavor::LinkerFlavor;
 use anyhow::{Context, Result, bail};
 use auditable_serde::{DependencyKind, Package, Source, VersionInfo};
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -74,8 +76,18 @@ impl Linking<'_> {
     fn compressed_packages(&self, output: &Path) -> Result<Vec<u8>> {
         let mut crates = self.decision.report(output).crates;
         super::contents::name(self, &mut crates);
-        let packages = packages(self.root()?, &crates)?;
-        let json = serde_json::to_string(&VersionInfo { packages, format: FORMAT }).context("the packages cannot be written")?;
+        let mut info = VersionInfo { packages: packages(self.root()?, &crates, &self.options.edges)?, format: FORMAT };
+        let written = |info: &VersionInfo| serde_json::to_string(info).context("the packages cannot be written");
+        let mut json = written(&info)?;
+        // Crates have no circles, and packages with several crates may: whoever reads them refuses it.
+        if !self.options.edges.is_empty() && json.parse::<VersionInfo>().is_err() {
+            eprintln!(
+                "note: the packages that are linked into the {} `{}` depend on each other in a circle, so its audit data does not say what they depend on",
+                self.link.crate_type, self.plan.crate_name
+            );
+            info.packages.iter_mut().for_each(|package| package.dependencies.clear());
+            json = written(&info)?;
+        }
         Ok(miniz_oxide::deflate::compress_to_vec_zlib(json.as_bytes(), COMPRESSION))
     }
 
@@ -108,19 +120,33 @@ impl Linking<'_> {
     }
 }
 
-/// The package `root` and those of `crates` that are linked, sorted and each once.
-/// Those of the standard library, of which no version is known, are left out as cargo-auditable leaves
+/// The package `root` and those of `crates` that are linked, sorted and each once, which depend on
+/// each other as `edges` say. Those of the standard library are left out as cargo-auditable leaves
 /// them out.
-fn packages(root: Package, crates: &[CrateFormat]) -> Result<Vec<Package>> {
-    let mut packages = Vec::new();
+fn packages(root: Package, crates: &[CrateFormat], edges: &[Edge]) -> Result<Vec<Package>> {
+    let mut of_crates = HashMap::new();
     for linked in crates.iter().filter(|linked| linked.linkage != Linkage::NotLinked && !linked.sysroot) {
-        packages.push(package(linked)?);
+        // A program and a library of one package are one.
+        let package = package(linked)?;
+        let is_root = package == Package { root: false, ..root.clone() };
+        of_crates.insert(linked.id.as_str(), if is_root { root.clone() } else { package });
     }
-    // A program and a library of one package are one.
-    packages.retain(|package| *package != Package { root: false, ..root.clone() });
-    packages.push(root);
+    let mut packages: Vec<Package> = of_crates.values().cloned().collect();
+    packages.push(root.clone());
     packages.sort();
     packages.dedup();
+    let number_of = |id: Option<&str>| packages.binary_search(id.map_or(Some(&root), |id| of_crates.get(id))?).ok();
+    let mut asks = vec![BTreeSet::new(); packages.len()];
+    for Edge { from, to } in edges {
+        if let (Some(from), Some(to)) = (number_of(from.as_deref()), number_of(Some(to)))
+            && from != to
+        {
+            asks[from].insert(to);
+        }
+    }
+    for (package, asks) in packages.iter_mut().zip(asks) {
+        package.dependencies = asks.into_iter().collect();
+    }
     Ok(packages)
 }
 
@@ -157,7 +183,7 @@ fn of_purl(purl: &Purl) -> Package {
     plain(purl.name().to_owned(), purl.semver(), source)
 }
 
-/// A package whose dependencies nobody told.
+/// A package without dependencies.
 fn plain(name: String, version: semver::Version, source: Source) -> Package {
     Package { name, version, source, kind: DependencyKind::Runtime, dependencies: Vec::new(), root: false }
 }
@@ -209,7 +235,13 @@ mod tests {
         let own = linked("app-1", Some("//app"), None, None);
         let crates = [vec![not_linked, of_std, inside, own], twice.to_vec()].concat();
         let root = Package { root: true, ..plain("app".into(), UNKNOWN_VERSION, Source::Local) };
-        let listed = packages(root, &crates).unwrap().into_iter().map(|package| format!("{} {}", package.name, package.root));
-        assert_eq!(listed.collect::<Vec<_>>(), ["app true", "dep false", "z false"]);
+        let edges = [(None, "dep-1"), (None, "std-1"), (Some("app-1"), "z-1"), (Some("dep-2"), "z-1"), (Some("dep-1"), "dep-2"), (Some("gone-1"), "z-1")]
+            .map(|(from, to)| Edge { from: from.map(str::to_owned), to: to.to_owned() });
+        let shown = |edges: &[Edge]| {
+            let packages = packages(root.clone(), &crates, edges).unwrap().into_iter();
+            packages.map(|package| format!("{} {} {:?}", package.name, package.root, package.dependencies)).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&[]), ["app true []", "dep false []", "z false []"]);
+        assert_eq!(shown(&edges), ["app true [1, 2]", "dep false [2]", "z false []"]);
     }
 }

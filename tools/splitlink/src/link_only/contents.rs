@@ -1,18 +1,28 @@
 //! What the link report says of an artifact's contents, beyond the formats: names, sizes, and native
 //! libraries.
 
+use super::linker_call::Called;
 use super::linking::Linking;
+use crate::files::paths::as_argument;
+use crate::files::run_time::RunTime;
 use crate::files::{crates, rlib};
 use crate::formats::link_line::{self, Part};
 use crate::formats::purl::Purl;
-use crate::formats::report::{Artifact, CrateFormat, NativeLibrary};
-use crate::plan::Item;
+use crate::formats::report::{Artifact, ArtifactTimes, CrateFormat, LinkerCall, NativeLibrary};
+use crate::plan::{CWD, Item, MODULES, SYSROOT};
 use anyhow::{Context, Result};
 use object::ReadCache;
 use object::read::archive::ArchiveFile;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::Path;
+use std::time::Duration;
+
+/// What stands in a report for the artifact, where the linker was told to make it.
+const OUTPUT: &str = "{output}";
+
+/// What stands there for the folder of what link-only makes for the link.
+const SCRATCH: &str = "{scratch}";
 
 /// A name for a crate, by people: the label of its target, or its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,13 +95,30 @@ pub(crate) fn root(linking: &Linking<'_>) -> (Option<String>, Option<Purl>) {
     (version.cloned().or_else(|| purl.map(|purl| purl.semver().to_string())), purl.cloned())
 }
 
-/// The part of the report for the artifact that `linking` has `made`, and that goes to `output`.
+/// How an artifact was made.
+#[derive(Debug)]
+pub(crate) enum How {
+    /// By a call of the linker.
+    Called(Called),
+    /// It was written as an archive, which took so long.
+    Archived(Duration),
+}
+
+/// The part of the report for the artifact that `linking` has `made` so, and that goes to `output`.
 ///
 /// # Errors
 /// If a file cannot be read again.
-pub(crate) fn report(linking: &Linking<'_>, made: &Path, output: &Path) -> Result<Artifact> {
+pub(crate) fn report(linking: &Linking<'_>, made: &Path, output: &Path, how: &How) -> Result<Artifact> {
     let mut artifact = linking.decision.report(output);
     artifact.bytes = fs::metadata(made).with_context(|| format!("cannot look at `{}`", made.display()))?.len();
+    if let How::Called(call) = how {
+        artifact.linker = Some(LinkerCall { program: call.program.clone(), arguments: linking.portable_arguments(&call.args, made)? });
+        RunTime { run_paths: artifact.run_paths, needed: artifact.needed } = RunTime::read(made)?;
+    }
+    artifact.milliseconds = linking.options.report_times.then(|| match how {
+        How::Called(call) => ArtifactTimes { linker: Some(milliseconds(call.took)), archive: None },
+        How::Archived(took) => ArtifactTimes { linker: None, archive: Some(milliseconds(*took)) },
+    });
     artifact.native_libraries = native_libraries(linking);
     name(linking, &mut artifact.crates);
     let mut bytes = HashMap::new();
@@ -106,7 +133,73 @@ pub(crate) fn report(linking: &Linking<'_>, made: &Path, output: &Path) -> Resul
     for found in &mut artifact.crates {
         found.bytes = bytes.get(found.id.as_str()).copied();
     }
+    add_releases(linking, &mut artifact.crates)?;
     Ok(artifact)
+}
+
+/// The crates of the standard library that have no version of their own (0.0.0 in the `Cargo.toml` of
+/// rustc's `library/`, 1.95): they are released with rustc, and advisories name them by its version.
+const RELEASED_WITH_RUSTC: [&str; 10] =
+    ["alloc", "core", "panic_abort", "panic_unwind", "proc_macro", "profiler_builtins", "std", "sysroot", "test", "unwind"];
+
+/// Gives those of `crates` that are released with rustc its version, which their rlibs say.
+fn add_releases(linking: &Linking<'_>, crates: &mut [CrateFormat]) -> Result<()> {
+    let of_sysroot = linking.link.line.iter().filter_map(|item| match item {
+        Item::SysrootCrate { target, file_name } => Some((link_line::crate_of(item)?, target, file_name)),
+        _ => None,
+    });
+    let of_sysroot: HashMap<&str, _> = of_sysroot.map(|(id, target, file_name)| (id, (target, file_name))).collect();
+    for found in crates.iter_mut().filter(|found| RELEASED_WITH_RUSTC.contains(&found.crate_name())) {
+        // Where a dylib has them inside, the rlibs need not be there.
+        let Some(file) = of_sysroot.get(found.id.as_str()).and_then(|(target, name)| linking.sysroot_crate(target, name).ok()) else {
+            continue;
+        };
+        found.version = rlib::release_of_rustc(&file)?;
+    }
+    Ok(())
+}
+
+/// As reports have times.
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Linking<'_> {
+    /// The linker's arguments `args` with placeholders for what is another path elsewhere; they make
+    /// `artifact`.
+    fn portable_arguments(&self, args: &[String], artifact: &Path) -> Result<Vec<String>> {
+        let cwd = std::env::current_dir().context("cannot tell the working folder")?;
+        let known = [
+            (Some(artifact), OUTPUT),
+            (Some(self.scratch.path()), SCRATCH),
+            (Some(&*self.options.modules), MODULES),
+            (self.options.sysroot.as_deref(), SYSROOT),
+            (Some(&*cwd), CWD),
+        ];
+        let known: Vec<(String, &str)> = known.into_iter().filter_map(|(path, name)| Some((as_argument(path?), name))).collect();
+        Ok(args.iter().map(|arg| known.iter().fold(arg.clone(), |arg, (path, name)| with_placeholder(&arg, path, name))).collect())
+    }
+}
+
+/// `arg` with `placeholder` where `path` stands in it, or something below that.
+fn with_placeholder(arg: &str, path: &str, placeholder: &str) -> String {
+    // What may stand for anything is no path to know again.
+    if path.is_empty() || path == "." || path == "/" {
+        return arg.to_owned();
+    }
+    let path = path.trim_end_matches('/');
+    let mut out = String::new();
+    let mut done = 0;
+    for (at, _) in arg.match_indices(path) {
+        let (before, after) = (&arg[..at], &arg[at + path.len()..]);
+        let begins = before.is_empty() || before == "-L" || before == "-B" || before.ends_with(['=', ',', ':', '@']);
+        if at >= done && begins && (after.is_empty() || after.starts_with(['/', ',', ':'])) {
+            out.push_str(&arg[done..at]);
+            out.push_str(placeholder);
+            done = at + path.len();
+        }
+    }
+    out + &arg[done..]
 }
 
 /// What of the plan is linked.
@@ -149,6 +242,23 @@ fn bytes_to_link(path: &Path) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_in_arguments() {
+        for (arg, path, expected) in [
+            ("m/a.o", "m", "X/a.o"),
+            ("mm/m/a.o", "m", "mm/m/a.o"),
+            ("-Lm", "m", "-LX"),
+            ("-lm", "m", "-lm"),
+            ("-Wl,-rpath,m,m/b:m", "m", "-Wl,-rpath,X,X/b:X"),
+            ("--script=/a/m/list", "/a/m/", "--script=X/list"),
+            ("m-1", "m", "m-1"),
+            ("./a", ".", "./a"),
+            ("/a", "/", "/a"),
+        ] {
+            assert_eq!(with_placeholder(arg, path, "X"), expected, "{arg}");
+        }
+    }
 
     #[test]
     fn names_of_crates() {

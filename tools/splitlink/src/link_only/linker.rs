@@ -2,6 +2,7 @@
 
 use super::import_library;
 use super::line::{Line, Part};
+use super::linker_call::Called;
 use super::linking::Linking;
 use crate::files::paths::as_argument;
 use crate::plan::crate_type::CrateType;
@@ -14,8 +15,9 @@ use std::path::Path;
 const INSTALL_NAME: [&str; 2] = ["-install_name", "-dylib_install_name"];
 
 impl Linking<'_> {
-    /// Calls the linker with `line`, which makes `artifact`; its place will be `output`.
-    pub(crate) fn link(&self, line: &Line<'_>, artifact: &Path, output: &Path) -> Result<()> {
+    /// Calls the linker with `line`, which makes `artifact`; its place will be `output`. Returns how
+    /// it was called.
+    pub(crate) fn link(&self, line: &Line<'_>, artifact: &Path, output: &Path) -> Result<Called> {
         let mut args = Vec::with_capacity(line.parts.len() + 1);
         for part in &line.parts {
             args.extend(self.arguments(part, artifact, output)?);

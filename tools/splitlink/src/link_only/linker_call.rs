@@ -15,6 +15,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// Above this many bytes the linker's arguments go through a response file: well below what any
 /// Linux allows in one call.
@@ -29,10 +30,21 @@ const ENVIRONMENT: [(&str, &str); 2] = [("LC_ALL", "C"), ("VSLANG", "1033")];
 const ENVIRONMENT_OF_MACOS: (&str, &str) = ("ZERO_AR_DATE", "1");
 const NOT_OF_MACOS: [&str; 3] = ["IPHONEOS_DEPLOYMENT_TARGET", "TVOS_DEPLOYMENT_TARGET", "XROS_DEPLOYMENT_TARGET"];
 
+/// A call of the linker.
+#[derive(Debug)]
+pub(crate) struct Called {
+    /// The linker.
+    pub(crate) program: String,
+    /// What it was given.
+    pub(crate) args: Vec<String>,
+    /// How long it took, calls included that failed for arguments that it does not know.
+    pub(crate) took: Duration,
+}
+
 impl Linking<'_> {
     /// Calls the linker with `args`, which `line` is, and without those that it does not know. It
     /// makes `artifact`, whose place will be `output`.
-    pub(crate) fn call_linker(&self, line: &Line<'_>, args: Vec<String>, artifact: &Path, output: &Path) -> Result<()> {
+    pub(crate) fn call_linker(&self, line: &Line<'_>, args: Vec<String>, artifact: &Path, output: &Path) -> Result<Called> {
         let mut args = self.for_chosen_linker(args)?;
         let linker = self.link.linker.as_deref().context("the plan names no linker\n  help: run the no-link action again")?;
         // Whoever chose lld does not want another.
@@ -42,11 +54,14 @@ impl Linking<'_> {
             // As rustc has it.
             print_line(&format!("{:?}", self.command(linker, &args)?))?;
         }
+        let mut took = Duration::ZERO;
         let result = loop {
             if self.options.print_command {
                 self.print_command(linker, &args, artifact, output)?;
             }
+            let began = Instant::now();
             let result = self.start(linker, &args)?;
+            took += began.elapsed();
             let again = if result.status.success() || self.link.linker_flavor() != LinkerFlavor::Driver {
                 None
             } else {
@@ -80,7 +95,7 @@ impl Linking<'_> {
                 self.link.crate_type, self.plan.crate_name
             );
         }
-        Ok(())
+        Ok(Called { program: linker.to_owned(), args, took })
     }
 
     fn start(&self, linker: &str, args: &[String]) -> Result<Output> {

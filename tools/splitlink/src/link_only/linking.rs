@@ -8,6 +8,7 @@ use crate::files::crates;
 use crate::files::paths::{Places, as_argument};
 use crate::files::scratch::{self, Scratch};
 use crate::formats::dylib_manifest;
+use crate::formats::edges::Edge;
 use crate::formats::offered::{Decision, Offered};
 use crate::formats::purl::Purl;
 use crate::lto::Lto;
@@ -130,7 +131,14 @@ pub struct Options {
     /// The package of the crate that is linked, in the form of `--crate-purl`. [default: not known]
     #[arg(long, value_name = "PURL", requires = NAMES)]
     pub root_purl: Option<Purl>,
-    /// Put into the report how long each run of LTO took, which makes its bytes others each time.
+    /// That a crate names another among its own dependencies, for the list of `--auditable`: the two
+    /// rlibs (file names suffice), the other one behind `=`. The linked crate itself has nothing in
+    /// front of it: `=libdep-1.rlib`. Once for each such pair; what is not linked does not matter.
+    /// [default: none, and the list does not say which package depends on which]
+    #[arg(long = "edge", value_name = "[RLIB]=RLIB", value_parser = |text: &str| Edge::parse(text), requires = "auditable")]
+    pub edges: Vec<Edge>,
+    /// Put into the report how long the phases of the link took, LTO and the linker's own call among
+    /// them, which makes its bytes others each time.
     /// [default: leave times out]
     #[arg(long, requires = "report")]
     pub report_times: bool,

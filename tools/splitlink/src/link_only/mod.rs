@@ -24,14 +24,16 @@ pub(crate) mod version_scripts;
 use crate::files::scratch::{self, Finished, Scratch};
 use crate::formats::dylib_manifest;
 use crate::formats::offered::Offered;
-use crate::formats::report::{self, LinkReport};
+use crate::formats::report::{self, LinkReport, PhaseTimes};
 use crate::lto::Lto;
 use crate::plan::crate_type::CrateType;
 use crate::plan::{Link, LinkPlan};
 use anyhow::{Context, Result, bail};
+use contents::How;
 use line::Line;
 use linking::{Linking, Options};
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// Runs the phase: links what `outputs` asks for, by crate type (`None`: the plan's only one).
 ///
@@ -39,6 +41,7 @@ use std::path::PathBuf;
 /// A broken or wrong input, crates that cannot be linked together, or the linker's failure with its
 /// own message.
 pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Result<()> {
+    let began = Instant::now();
     let mut plan = LinkPlan::read(&options.plan)?;
     let rlibs = options.rlibs_for(&plan)?;
     let offered = Offered::new(&rlibs, &options.dylibs, options.std_manifest.as_deref())?;
@@ -100,7 +103,9 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
     warn_of_what_is_not_done(&links);
     let resolved = links.iter().map(|linking| Line::resolve(linking).with_context(|| cannot(&plan, linking.link)));
     let mut lines: Vec<Line<'_>> = resolved.collect::<Result<_>>()?;
+    let of_formats = began.elapsed();
     let lto = if options.lto == Lto::Off { Vec::new() } else { optimise::optimise(&links, &mut lines)? };
+    let of_lto = began.elapsed() - of_formats;
     let mut artifacts = Vec::with_capacity(outputs.len());
     // Put into place when all is done: an action has all its outputs or none.
     let mut finished = Finished::default();
@@ -108,13 +113,14 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
         let Linking { link, scratch, .. } = *linking;
         let artifact = place_for_artifact(scratch, &link.file_name)?;
         let made = if link.crate_type.is_made_by_linker() {
-            linking.reduce_symbols(&mut line).and_then(|()| linking.link(&line, &artifact, output))
+            linking.reduce_symbols(&mut line).and_then(|()| linking.link(&line, &artifact, output)).map(How::Called)
         } else {
-            linking.archive(&line, &artifact)
+            let began = Instant::now();
+            linking.archive(&line, &artifact).map(|()| How::Archived(began.elapsed()))
         };
-        made.with_context(|| cannot(&plan, link))?;
+        let how = made.with_context(|| cannot(&plan, link))?;
         if options.report.is_some() {
-            artifacts.push(contents::report(linking, &artifact, output)?);
+            artifacts.push(contents::report(linking, &artifact, output, &how)?);
         }
         if link.crate_type == CrateType::Dylib {
             let manifest = linking.manifest(output).to_text();
@@ -132,7 +138,11 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
     if let Some(path) = &options.report {
         let (crate_version, crate_purl) = links.first().map_or((None, None), contents::root);
         let crate_name = plan.crate_name.clone();
-        let report = LinkReport { version: report::VERSION, crate_name, crate_version, crate_purl, artifacts, lto };
+        let milliseconds = options.report_times.then(|| {
+            let of_lto = (options.lto != Lto::Off).then(|| contents::milliseconds(of_lto));
+            PhaseTimes { total: contents::milliseconds(began.elapsed()), formats: contents::milliseconds(of_formats), lto: of_lto }
+        });
+        let report = LinkReport { version: report::VERSION, crate_name, crate_version, crate_purl, artifacts, lto, milliseconds };
         let scratch = Scratch::beside(path)?;
         finished.add_bytes(&scratch, report.to_text().as_bytes(), path.clone())?;
         finished.keep(scratch);

@@ -7,6 +7,7 @@ use crate::files::archive::file_name;
 use crate::formats::Linkage;
 use crate::formats::link_line;
 use crate::formats::report::{LtoGroup, Milliseconds};
+use crate::link_only::contents::milliseconds;
 use crate::link_only::line::{Line, Part};
 use crate::link_only::linking::Linking;
 use crate::link_only::symbols::Defined;
@@ -114,7 +115,7 @@ fn optimise_group(members: &[Member<'_, '_>], number: usize, options: &LtoOption
         How::Here(cache) => run(members, &inputs, &keep, options, cache.as_ref())?,
         How::Linked(thin_link) => (linked_objects(members, number, &inputs, &keep, options, thin_link)?, None),
     };
-    let total = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let total = milliseconds(began.elapsed());
     let mut report = report(members, &objects, keep)?;
     report.modules = inputs.modules.len();
     report.milliseconds = members[0].0.options.report_times.then(|| {

@@ -8,11 +8,12 @@ mod sizes;
 
 use crate::files::paths::Places;
 use crate::files::scratch::{self, Scratch};
-use crate::formats::report::{Artifact, LinkReport, LtoGroup};
+use crate::formats::edges::Edge;
+use crate::formats::report::{Artifact, LinkReport, LtoGroup, PhaseTimes};
 use crate::formats::short_names::ShortNames;
 use crate::sizes::file::Sizes;
 use anyhow::{Context, Result, bail};
-use dependencies::{Edge, Why};
+use dependencies::Why;
 use serde::Serialize;
 use sizes::Contents;
 use std::path::PathBuf;
@@ -103,6 +104,8 @@ struct Data<'a> {
     label: Option<&'a str>,
     artifacts: Vec<ArtifactData<'a>>,
     lto: &'a [LtoGroup],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    milliseconds: Option<PhaseTimes>,
 }
 
 /// Of one artifact.
@@ -135,7 +138,7 @@ fn page(report: &LinkReport, sizes: &Given, edges: &[Edge], label: Option<&str>)
             contents: now.map(|now| Contents::of(now, before, &artifact.crates)),
         }
     });
-    let data = Data { crate_name: &report.crate_name, label, artifacts: artifacts.collect(), lto: &report.lto };
+    let data = Data { crate_name: &report.crate_name, label, artifacts: artifacts.collect(), lto: &report.lto, milliseconds: report.milliseconds };
     let json = serde_json::to_string(&data).context("the page's data is no JSON")?;
     Ok(fill(
         TEMPLATE,

@@ -151,10 +151,9 @@ function showFormats(body) {
   body.append(make("h3", {}, "Formats of the crates"), box);
 }
 
-/** How long the parts of a run took. */
-function times(milliseconds) {
-  const { total } = milliseconds;
-  const parts = [["merge", "merging"], ["optimise", "optimising"], ["generate", "generating code"]].filter(([key]) => milliseconds[key] !== undefined).map(([key, text]) => [text, milliseconds[key]]);
+/** How long parts of something took: each a text and a time, absent if there is none. */
+function times(total, timed) {
+  const parts = timed.filter(([, time]) => time !== undefined);
   const other = total - parts.reduce((sum, [, time]) => sum + time, 0);
   if (parts.length && other > 0) parts.push(["other", other]);
   const text = parts.map(([what, time]) => `${what} ${time.toLocaleString("en")} ms`).join(", ");
@@ -174,11 +173,42 @@ function showLto(body) {
     box.append(
       make("p", {}, make("strong", {}, `${group.mode} LTO`), ` for ${group.crate_types.join(", ")}; symbols are kept that ${group.threshold} can name. `,
         `${count(group.modules, "module")} could take part, and ${count(group.objects.length, "object")} came out, of ${size(sum)}, the largest of ${size(largest)}.`),
-      group.milliseconds ? times(group.milliseconds) : make("p", { class: "muted" }, "How long it took is in the report of a link with --report-times."),
+      group.milliseconds ? times(group.milliseconds.total, [["merging", group.milliseconds.merge], ["optimising", group.milliseconds.optimise], ["generating code", group.milliseconds.generate]]) : make("p", { class: "muted" }, "How long it took is in the report of a link with --report-times."),
       lazyDetails(`${count(group.crates.length, "crate")} besides its own modules`, list(group.crates.map((id) => withShortNames(id)))),
       lazyDetails(`${count(group.kept.length, "symbol")} kept for what is outside`, list(group.kept)),
     );
     body.append(box);
+  }
+}
+
+/** What the linker was given, and how long link-only took. */
+function showLinker(body) {
+  body.append(make("h3", {}, "What the linker was given"));
+  const { linker } = artifact;
+  if (linker) {
+    const list = () => make("ol", { class: "arguments", id: "arguments" }, ...linker.arguments.map((text) => make("li", {}, make("code", {}, text))));
+    body.append(make("div", { class: "panel", id: "linker" }, make("p", {}, "The linker is ", make("code", {}, linker.program), ". ", make("code", {}, "{output}"), " stands for the artifact, ", make("code", {}, "{scratch}"), " for the folder of what link-only made for the link."), lazyDetails(count(linker.arguments.length, "argument"), list)));
+  } else {
+    body.append(make("p", { class: "muted" }, "No linker: this is an archive."));
+  }
+  body.append(make("h3", {}, "How long the link took"));
+  if (!data.milliseconds) {
+    body.append(make("p", { class: "muted" }, "That is in the report of a link with --report-times."));
+    return;
+  }
+  const sum = (key) => data.artifacts.reduce((all, { milliseconds }) => (milliseconds?.[key] === undefined ? all : (all || 0) + milliseconds[key]), undefined);
+  const parts = [["formats", data.milliseconds.formats], ["LTO", data.milliseconds.lto], ["the linker", sum("linker")], ["writing the archive", sum("archive")]];
+  body.append(make("div", { class: "panel", id: "phases" }, data.artifacts.length > 1 ? make("p", {}, `${data.artifacts.length} artifacts were linked together.`) : null, times(data.milliseconds.total, parts)));
+}
+
+/** What the artifact asks the loader for. */
+function showLoader(body) {
+  for (const [id, title, none, texts] of [
+    ["run-paths", "Run paths", "None: shared libraries are looked for where the system has them.", artifact.run_paths],
+    ["needed", "Shared libraries that it asks for", "None.", artifact.needed],
+  ]) {
+    const list = () => make("ul", { class: "list", id }, ...texts.map((text) => make("li", {}, make("code", {}, text))));
+    body.append(make("h3", {}, title), texts.length ? list() : make("p", { class: "muted", id }, none));
   }
 }
 
@@ -187,6 +217,8 @@ function showHow() {
   body.replaceChildren();
   showFormats(body);
   showLto(body);
+  showLinker(body);
+  showLoader(body);
   body.append(make("h3", {}, "Native libraries"));
   const libraries = artifact.native_libraries.map((library) => make("li", {}, library.name, library.carried_by ? make("span", { class: "label" }, ` in the rlib of ${withShortNames(library.carried_by)}`) : null));
   body.append(libraries.length ? make("ul", { class: "list", id: "native" }, ...libraries) : make("p", { class: "muted" }, "None."));

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::formats::Linkage;
-use crate::formats::report::{CrateFormat, NativeLibrary, VERSION};
+use crate::formats::report::{CrateFormat, LinkerCall, NativeLibrary, VERSION};
 use crate::plan::crate_type::CrateType;
 use serde_json::{Value, json};
 
@@ -29,6 +29,10 @@ fn report(name: &str) -> LinkReport {
         crates: vec![found("a-1", Some(name)), found("b-1", None)],
         native_libraries: vec![NativeLibrary { name: name.into(), carried_by: None }],
         left_out: Vec::new(),
+        linker: Some(LinkerCall { program: name.into(), arguments: vec![name.into()] }),
+        run_paths: vec![name.into()],
+        needed: vec![name.into()],
+        milliseconds: None,
     };
     LinkReport {
         version: VERSION,
@@ -37,6 +41,7 @@ fn report(name: &str) -> LinkReport {
         crate_purl: None,
         artifacts: vec![artifact],
         lto: Vec::new(),
+        milliseconds: None,
     }
 }
 

@@ -23,6 +23,9 @@ pub(super) struct Bom {
     pub(super) metadata: Metadata,
     /// What is in there.
     pub(super) components: Vec<Component>,
+    /// What depends on what, as far as that is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) dependencies: Vec<Dependency>,
     /// How much is known.
     pub(super) compositions: Vec<Composition>,
 }
@@ -72,6 +75,16 @@ pub(super) struct Property {
     pub(super) name: String,
     /// The value.
     pub(super) value: String,
+}
+
+/// What one component depends on.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Dependency {
+    /// The component.
+    pub(super) r#ref: String,
+    /// What it depends on; nothing at all if this is empty.
+    pub(super) depends_on: Vec<String>,
 }
 
 /// How much is known of something.

@@ -9,10 +9,12 @@ mod cyclonedx;
 use crate::files::paths::Places;
 use crate::files::scratch::{Finished, Scratch};
 use crate::formats::Linkage;
+use crate::formats::edges::Edge;
 use crate::formats::report::{Artifact, CrateFormat, LinkReport, NativeLibrary};
 use crate::plan::crate_type::CrateType;
 use anyhow::{Context, Result, bail};
-use cyclonedx::{Bom, Component, Composition, Metadata, Property, SPEC_VERSION, Tools};
+use cyclonedx::{Bom, Component, Composition, Dependency, Metadata, Property, SPEC_VERSION, Tools};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What the bill is made of.
@@ -21,6 +23,12 @@ pub struct Options {
     /// The link report that `link-only --report` wrote
     #[arg(long, value_name = "JSON")]
     report: PathBuf,
+    /// That a crate names another among its own dependencies: the two rlibs (file names suffice), the
+    /// other one behind `=`. The linked crate itself has nothing in front of it: `=libdep-1.rlib`.
+    /// Once for each such pair; what is not linked does not matter. [default: none, and the bill does
+    /// not say who depends on whom]
+    #[arg(long = "edge", value_name = "[RLIB]=RLIB", value_parser = |text: &str| Edge::parse(text))]
+    edges: Vec<Edge>,
 }
 
 /// Writes the bills that `outputs` ask for, by crate type (`None`: the report's only artifact).
@@ -40,7 +48,7 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
         let artifact = artifact_for(&report, *crate_type)
             .with_context(|| format!("cannot write `{}` of the link report `{}`", output.display(), options.report.display()))?;
         let scratch = Scratch::beside(output)?;
-        let mut text = serde_json::to_string_pretty(&bom(&report, artifact)).context("the bill cannot be written")?;
+        let mut text = serde_json::to_string_pretty(&bom(&report, artifact, &options.edges)).context("the bill cannot be written")?;
         text.push('\n');
         finished.add_bytes(&scratch, text.as_bytes(), output.clone())?;
         finished.keep(scratch);
@@ -60,11 +68,22 @@ fn artifact_for(report: &LinkReport, crate_type: Option<CrateType>) -> Result<&A
     }
 }
 
-/// The bill of `artifact`, one of `report`.
-fn bom(report: &LinkReport, artifact: &Artifact) -> Bom {
+/// The bill of `artifact`, one of `report`, whose crates depend on each other as `edges` say.
+fn bom(report: &LinkReport, artifact: &Artifact, edges: &[Edge]) -> Bom {
     let top = format!("artifact:{}", artifact.file_name);
-    let crates = artifact.crates.iter().filter(|linked| linked.linkage != Linkage::NotLinked).map(of_crate);
-    let mut components: Vec<Component> = crates.chain(artifact.native_libraries.iter().map(of_native_library)).collect();
+    let linked = || artifact.crates.iter().filter(|linked| linked.linkage != Linkage::NotLinked);
+    let dependencies = if edges.is_empty() { Vec::new() } else { dependencies(&top, artifact, edges) };
+    let composition = |aggregate, dependencies| Composition { aggregate, dependencies };
+    let compositions = if edges.is_empty() {
+        // A link knows what comes together, and not who asked for it.
+        vec![composition("unknown", vec![top.clone()])]
+    } else {
+        // The standard library is nobody's dependency by name, nor is a library of the system.
+        let of_std = linked().filter(|linked| linked.sysroot).map(|linked| ref_of_crate(&linked.id));
+        let known = dependencies.iter().map(|found| found.r#ref.clone());
+        vec![composition("incomplete", known.collect()), composition("unknown", of_std.collect())]
+    };
+    let mut components: Vec<Component> = linked().map(of_crate).chain(artifact.native_libraries.iter().map(of_native_library)).collect();
     components.sort_by(|one, other| (&one.name, &one.version, &one.bom_ref).cmp(&(&other.name, &other.version, &other.bom_ref)));
     let is_program = artifact.crate_type == CrateType::Bin;
     Bom {
@@ -91,9 +110,39 @@ fn bom(report: &LinkReport, artifact: &Artifact) -> Bom {
             },
         },
         components,
-        // A link knows what comes together, and not who asked for it.
-        compositions: vec![Composition { aggregate: "unknown", dependencies: vec![top] }],
+        dependencies,
+        compositions: compositions.into_iter().filter(|composition| !composition.dependencies.is_empty()).collect(),
     }
+}
+
+/// What the artifact, called `top`, and each of its crates depend on, as far as `edges` say and it is
+/// linked; of the crate itself, the native libraries that its rlib carries, too.
+fn dependencies(top: &str, artifact: &Artifact, edges: &[Edge]) -> Vec<Dependency> {
+    let linked = artifact.crates.iter().filter(|linked| linked.linkage != Linkage::NotLinked);
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::from([(top.to_owned(), BTreeSet::new())]);
+    found.extend(linked.filter(|linked| !linked.sysroot).map(|linked| (ref_of_crate(&linked.id), BTreeSet::new())));
+    for Edge { from, to } in edges {
+        let from = from.as_ref().map_or_else(|| top.to_owned(), |id| ref_of_crate(id));
+        let to = ref_of_crate(to);
+        if from != to && found.contains_key(&to) {
+            found.entry(from).and_modify(|asks| _ = asks.insert(to));
+        }
+    }
+    for library in &artifact.native_libraries {
+        if let Some(id) = &library.carried_by {
+            found.entry(ref_of_crate(id)).and_modify(|asks| _ = asks.insert(ref_of_native_library(library)));
+        }
+    }
+    found.into_iter().map(|(r#ref, asks)| Dependency { r#ref, depends_on: asks.into_iter().collect() }).collect()
+}
+
+fn ref_of_crate(id: &str) -> String {
+    format!("crate:{id}")
+}
+
+fn ref_of_native_library(library: &NativeLibrary) -> String {
+    let within = library.carried_by.as_ref().map_or_else(String::new, |id| format!("{id}/"));
+    format!("native:{within}{}", library.name)
 }
 
 fn of_crate(linked: &CrateFormat) -> Component {
@@ -107,7 +156,7 @@ fn of_crate(linked: &CrateFormat) -> Component {
     ];
     Component {
         r#type: "library",
-        bom_ref: Some(format!("crate:{}", linked.id)),
+        bom_ref: Some(ref_of_crate(&linked.id)),
         name: linked.purl.as_ref().map_or(linked.crate_name(), |purl| purl.name()).to_owned(),
         version: linked.version.clone(),
         purl: linked.purl.as_ref().map(ToString::to_string),
@@ -116,11 +165,10 @@ fn of_crate(linked: &CrateFormat) -> Component {
 }
 
 fn of_native_library(library: &NativeLibrary) -> Component {
-    let within = library.carried_by.as_ref().map_or_else(String::new, |id| format!("{id}/"));
     let said = [("kind", Some("native")), ("carried-by", library.carried_by.as_deref())];
     Component {
         r#type: "library",
-        bom_ref: Some(format!("native:{within}{}", library.name)),
+        bom_ref: Some(ref_of_native_library(library)),
         name: library.name.clone(),
         properties: said.into_iter().filter_map(|(name, value)| Some(property(name, value?))).collect(),
         ..Component::default()

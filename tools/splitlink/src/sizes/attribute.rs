@@ -65,6 +65,8 @@ pub(super) struct Attribution<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) units: &'a [Unit],
     pub(super) crate_name: &'a str,
+    /// The version of the linked crate, if that is known.
+    pub(super) crate_version: Option<&'a str>,
     /// The artifact's part of the link report.
     pub(super) report: Option<&'a report::Artifact>,
 }
@@ -345,7 +347,7 @@ impl Attribution<'_> {
     fn owner(&self, who: &Who) -> Owner {
         let named = |name: &str, kind| Owner { name: name.to_owned(), id: None, label: None, version: None, kind };
         match who {
-            Who::Own => named(self.crate_name, OwnerKind::Crate),
+            Who::Own => Owner { version: self.crate_version.map(str::to_owned), ..named(self.crate_name, OwnerKind::Crate) },
             Who::Crate(number) | Who::Carried(number) => {
                 let found = &self.inputs.crates[*number];
                 let kind = match who {

@@ -108,6 +108,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut artifact = Artifact::parse(&bytes).with_context(|| format!("cannot tell what is in `{name}`"))?;
     let symbols = artifact.numbered_names();
     let inputs = Inputs::read(&plan, link, given, &symbols)?;
+    let of_artifact = of_artifact.map(|artifact| (artifact, report.as_ref().and_then(|report| report.crate_version.as_deref())));
     let sizes = told(&artifact, &inputs, &plan.crate_name, of_artifact).with_context(|| format!("cannot tell what is in `{name}`"))?;
     let sizes = Sizes {
         crate_type: link.crate_type.name().to_owned(),
@@ -128,9 +129,14 @@ pub fn tell(bytes: &[u8], crate_name: &str) -> Result<Sizes> {
     Ok(Sizes { bytes: bytes.len() as u64, ..sizes })
 }
 
-fn told(artifact: &Artifact<'_>, inputs: &Inputs, crate_name: &str, report: Option<&report::Artifact>) -> Result<Sizes> {
+/// What a link report says of an artifact, and of the linked crate's version.
+type Reported<'r> = (&'r report::Artifact, Option<&'r str>);
+
+fn told(artifact: &Artifact<'_>, inputs: &Inputs, crate_name: &str, reported: Option<Reported<'_>>) -> Result<Sizes> {
     let units = debug::units(artifact).context("its debug information cannot be read")?;
-    let Attributed { sections, owners, items, debug } = Attribution { artifact, inputs, units: &units, crate_name, report }.attribute();
+    let (report, crate_version) = reported.map_or((None, None), |(report, version)| (Some(report), version));
+    let attribution = Attribution { artifact, inputs, units: &units, crate_name, crate_version, report };
+    let Attributed { sections, owners, items, debug } = attribution.attribute();
     Ok(Sizes {
         version: file::VERSION,
         crate_name: crate_name.to_owned(),
