@@ -168,7 +168,9 @@ impl Sizes {
     /// The file as text, an item a line: the same for the same sizes.
     pub fn to_text(&self) -> String {
         let Self { version, crate_name, crate_type, file_name, bytes, sections, owners, items, debug } = self;
-        let mut text = Vec::new();
+        // Made as large as it will be, or nearly so: it is not copied while it grows.
+        let of_item = |item: &Item| item.symbol.len() + item.path.iter().map(|part| part.len() + 3).sum::<usize>() + 90;
+        let mut text = Vec::with_capacity(items.iter().map(of_item).sum::<usize>() + 4096);
         field(&mut text, "{\n", "version", version);
         field(&mut text, ",\n", "crate_name", crate_name);
         field(&mut text, ",\n", "crate_type", crate_type);

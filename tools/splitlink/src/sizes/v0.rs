@@ -2,6 +2,8 @@
 //! the rustc book, "v0 Symbol Format"). For people, `rustc-demangle` says it; but it leaves out the
 //! path of an `impl`, which names the crate that the function is in.
 
+use std::borrow::Cow;
+
 /// A crate as a symbol names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct CrateRoot {
@@ -34,8 +36,10 @@ pub(super) fn parse(symbol: &str) -> Option<Place> {
     if !is_method {
         modules.pop();
     }
+    let root = root.owned();
+    let modules = modules.into_iter().map(Cow::into_owned).collect();
     let instantiated_by = match text.get(parser.at) {
-        Some(byte) if byte.is_ascii_uppercase() => parser.path().map(|path| path.root),
+        Some(byte) if byte.is_ascii_uppercase() => parser.path().map(|path| path.root.owned()),
         _ => None,
     };
     Some(Place { root, modules, instantiated_by })
@@ -43,11 +47,24 @@ pub(super) fn parse(symbol: &str) -> Option<Place> {
 
 /// A path: the crate that it begins with, and the names behind it.
 #[derive(Debug)]
-struct Path {
-    root: CrateRoot,
-    modules: Vec<String>,
+struct Path<'s> {
+    root: Root<'s>,
+    modules: Vec<Cow<'s, str>>,
     /// Whether the last of its names is behind a type, so that they are the `impl`'s.
     is_method: bool,
+}
+
+/// A [`CrateRoot`] as it stands in the symbol: of most of a symbol's paths nobody looks at it.
+#[derive(Debug, Default)]
+struct Root<'s> {
+    name: Cow<'s, str>,
+    id: Option<u64>,
+}
+
+impl Root<'_> {
+    fn owned(self) -> CrateRoot {
+        CrateRoot { name: self.name.into_owned(), id: self.id }
+    }
 }
 
 /// Paths and types are nested at most so deep: a symbol may refer to itself.
@@ -61,7 +78,7 @@ struct Parser<'s> {
     follows: bool,
 }
 
-impl Parser<'_> {
+impl<'s> Parser<'s> {
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -99,7 +116,7 @@ impl Parser<'_> {
         if self.eat(b's') { self.base_62()?.checked_add(1) } else { Some(0) }
     }
 
-    fn undisambiguated(&mut self) -> Option<String> {
+    fn undisambiguated(&mut self) -> Option<Cow<'s, str>> {
         self.eat(b'u');
         let mut length: usize = 0;
         let start = self.at;
@@ -117,7 +134,7 @@ impl Parser<'_> {
         self.eat(b'_');
         let name = self.text.get(self.at..self.at.checked_add(length)?)?;
         self.at += length;
-        Some(String::from_utf8_lossy(name).into_owned())
+        Some(String::from_utf8_lossy(name))
     }
 
     /// Runs `read` one level deeper.
@@ -140,22 +157,23 @@ impl Parser<'_> {
     }
 
     /// Reads a path, and is behind it then.
-    fn path(&mut self) -> Option<Path> {
+    fn path(&mut self) -> Option<Path<'s>> {
         self.deeper(|this| match this.next()? {
             b'C' => {
                 let id = this.disambiguator()?;
                 let name = this.undisambiguated()?;
-                Some(Path { root: CrateRoot { name, id: Some(id) }, modules: Vec::new(), is_method: false })
+                Some(Path { root: Root { name, id: Some(id) }, modules: Vec::new(), is_method: false })
             }
             b'N' => {
                 let namespace = this.next()?;
                 let mut path = this.path()?;
                 let number = this.disambiguator()?;
                 let name = this.undisambiguated()?;
-                if !path.is_method {
+                // Nobody looks at what is only passed over.
+                if !path.is_method && this.follows {
                     path.modules.push(match namespace {
-                        b'C' => format!("{{closure#{number}}}"),
-                        b'A'..=b'Z' => format!("{{{name}#{number}}}"),
+                        b'C' => format!("{{closure#{number}}}").into(),
+                        b'A'..=b'Z' => format!("{{{name}#{number}}}").into(),
                         _ => name,
                     });
                 }
@@ -191,7 +209,7 @@ impl Parser<'_> {
                 let to = usize::try_from(this.base_62()?).ok()?;
                 let behind = this.at;
                 if !this.follows {
-                    return Some(Path { root: CrateRoot { name: String::new(), id: None }, modules: Vec::new(), is_method: false });
+                    return Some(Path { root: Root::default(), modules: Vec::new(), is_method: false });
                 }
                 // Only what stands before it can be meant.
                 this.at = Some(to).filter(|to| *to < behind)?;
@@ -203,7 +221,7 @@ impl Parser<'_> {
         })
     }
 
-    fn impl_path(&mut self) -> Option<Path> {
+    fn impl_path(&mut self) -> Option<Path<'s>> {
         self.disambiguator()?;
         let path = self.path()?;
         Some(Path { is_method: true, ..path })
