@@ -60,6 +60,26 @@ def _of_foreign(originals, rlibs, proc_macros):
         versions = depset(),
     )
 
+def _of_native(dwos):
+    """Makes the set of a C or C++ target, which has no crate.
+
+    Args:
+        dwos: The split debug information of it and all below it (depset of File).
+
+    Returns:
+        A crate set without crates.
+    """
+    return struct(
+        dwos = dwos,
+        exchanged = depset(),
+        originals = depset(),
+        proc_macros = depset(),
+        purls = depset(),
+        rlibs = depset(),
+        rmetas = depset(),
+        versions = depset(),
+    )
+
 def _of_proc_macro(originals, artifact, deps):
     """Makes the set that a dependent of a proc macro sees: the macro alone, which is linked.
 
@@ -150,6 +170,7 @@ crate_set = struct(
     of_build_script = _of_build_script,
     of_foreign = _of_foreign,
     of_library = _of_library,
+    of_native = _of_native,
     of_proc_macro = _of_proc_macro,
     union = _union,
 )

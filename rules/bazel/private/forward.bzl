@@ -110,9 +110,9 @@ def forward_split(ctx, target, split, cc_toolchain, artifact, groups):
     if CcInfo in target:
         original = crate_info_of(target).output
         providers.append(replace_library(ctx, cc_toolchain, target[CcInfo], original, artifact))
-    none = {name: depset() for name in ("dwp", "html_report", "report", "sbom", "sizes", "stripped")}
+    none = {name: depset() for name in ("dwo", "dwp", "html_report", "report", "sbom", "sizes", "stripped")}
     providers.append(OutputGroupInfo(**(_forward_output_groups(target, originals) | none | groups | {
-        "dwo": split.link.dwos,
+        "dwo": depset(transitive = [split.link.dwos, (none | groups)["dwo"]]),
         "modules": depset([split.link.modules]),
         "plan": depset([split.link.plan]),
     })))

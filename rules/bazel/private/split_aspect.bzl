@@ -121,7 +121,7 @@ def _foreign_libraries(target, known):
         shared = _shared(crates, foreign, known),
     )
 
-def _unsplit(target, ctx, deps, reason, help = "", originals = [], as_asked = False):
+def _unsplit(target, ctx, deps, reason, help = "", originals = [], as_asked = False, native_dwos = depset()):
     """Leaves a target to rules_rust.
 
     Args:
@@ -132,6 +132,8 @@ def _unsplit(target, ctx, deps, reason, help = "", originals = [], as_asked = Fa
         help: What to do. Default: empty, where nobody asks for the split.
         originals: What rules_rust's actions write.
         as_asked: Whether that is the user's choice. Default: no.
+        native_dwos: The split debug information that is linked with it where it is no crate (depset
+            of File). Default: none.
 
     Returns:
         A SplitInfo.
@@ -146,7 +148,7 @@ def _unsplit(target, ctx, deps, reason, help = "", originals = [], as_asked = Fa
     return SplitInfo(
         artifact = None,
         as_asked = as_asked,
-        crates = deps if passes_on else crate_set.empty,
+        crates = deps if passes_on else crate_set.of_native(native_dwos) if native_dwos else crate_set.empty,
         deps = deps,
         help = help,
         library = None,
@@ -293,7 +295,7 @@ def _split_linked(target, ctx, tools, crate, found, files, known):
         env = found.action.env,
         lto = crate.lto,
         path_mapping = inputs.path_mapping,
-        split_debug_info = crate.split_debug_info,
+        split_debug_info = crate.split_debug_info or crate.split_debug_info_of_lto,
         version = _version(ctx),
         purl = _purl(ctx),
         description = "{} {}".format("dylib" if library else crate.info.type, crate.display_name),
@@ -378,6 +380,18 @@ def _of_script(target, ctx, deps, script):
         unsplit = of_script.unsplit or "it is not a Rust crate",
     )
 
+def _native_dwos(target):
+    """Finds the split debug information of C and C++ code, which Bazel's `--fission` asks for.
+
+    Args:
+        target: A target that is no crate.
+
+    Returns:
+        A list of Files. Which of them are of what is linked, the artifact says.
+    """
+    compiling = [action for action in target.actions if action.mnemonic == "CppCompile"]
+    return [f for action in compiling for f in action.outputs.to_list() if f.extension == "dwo"]
+
 def _split_aspect_impl(target, ctx):
     if SplitInfo in target:
         return []  # Published by one of our own rules.
@@ -393,7 +407,7 @@ def _split_aspect_impl(target, ctx):
     if not info and scripts:
         return [_of_script(target, ctx, deps, scripts[0])]
     if not info:
-        return [_unsplit(target, ctx, deps, "it is not a Rust crate")]
+        return [_unsplit(target, ctx, deps, "it is not a Rust crate", native_dwos = depset(_native_dwos(target), transitive = [deps.dwos]))]
 
     found = find_rustc_action(target, info)
     if not found.action and not found.unsplit:
@@ -443,6 +457,12 @@ def _split_aspect_impl(target, ctx):
     name = public_name(ctx.label.name)
     version = _version(ctx)
     first_party = is_first_party(ctx.label, ctx.attr._first_party[FirstPartyInfo])
+
+    # What only the build runs keeps it inside.
+    split_debug_info = not is_exec(ctx) and is_debug_info_split(
+        ctx.attr._split_debug_info[SplitDebugInfoInfo],
+        ctx.attr._fission[SwitchInfo],
+    )
     crate = new_crate(
         info,
         found.action,
@@ -459,11 +479,9 @@ def _split_aspect_impl(target, ctx):
         interface = first_party and ctx.attr._interfaces[SwitchInfo].enabled,
         lto = lto,
         opt_level = opt_level,
-        # With LTO, and of what only the build runs, it stays inside.
-        split_debug_info = lto == "off" and not is_exec(ctx) and is_debug_info_split(
-            ctx.attr._split_debug_info[SplitDebugInfoInfo],
-            ctx.attr._fission[SwitchInfo],
-        ),
+        # With LTO the link splits it off what LTO makes.
+        split_debug_info = split_debug_info and lto == "off",
+        split_debug_info_of_lto = split_debug_info and lto != "off",
         worker = ctx.attr._worker[SwitchInfo].enabled,
     )
     if info.type in _LIBRARY_TYPES:

@@ -36,7 +36,9 @@ fn packages(path: &Path) -> Result<Vec<String>> {
     let bytes = fs::read(path).with_context(|| format!("there is no {}", path.display()))?;
     let info = audit_info_from_slice(&bytes, 1 << 20).context("no audit data")?;
     let shown = info.packages.into_iter();
-    Ok(shown.map(|package| format!("{} {} {} {:?}", package.name, package.version, String::from(package.source), package.dependencies)).collect())
+    Ok(shown
+        .map(|package| format!("{} {} {} {:?}", package.name, package.version, String::from(package.source), package.dependencies))
+        .collect())
 }
 
 #[test]
@@ -80,7 +82,7 @@ fn what_is_linked() -> Result<()> {
     let ran = build(&[AUDITABLE], "app")?;
     ensure!(ran == ["SplitlinkLink"], "{ran:?}");
     let found = packages(&bin.join("app"))?;
-    ensure!(found == ["app 1.2.3 local", "own 0.2.0 local", "third-party 0.4.0+meta crates.io"], "{found:?}");
+    ensure!(found == ["app 1.2.3 local [1]", "own 0.2.0 local [2]", "third-party 0.4.0+meta crates.io []"], "{found:?}");
     let ran = build(&[], "app")?;
     ensure!(ran == ["SplitlinkLink"] && fs::read(bin.join("app"))? == without, "without the setting it is as before: {ran:?}");
 

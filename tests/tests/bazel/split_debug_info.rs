@@ -49,14 +49,8 @@ fn packed_when_asked_for() -> Result<()> {
     }
     // What rules_rust then gives rustc.
     let of_rules_rust = "--@rules_rust//:extra_rustc_flags=--codegen=split-debuginfo=unpacked,-Zsplit-dwarf-out-dir=x";
-    // Not by default, nor with LTO.
-    for flags in [
-        &[][..],
-        &[split, "--//rules/bazel:lto=thin"],
-        &[of_rules_rust],
-        &["--fission=opt,fastbuild"],
-        &["--fission=yes", "--//rules/bazel:split_debug_info=off"],
-    ] {
+    // Not by default.
+    for flags in [&[][..], &[of_rules_rust], &["--fission=opt,fastbuild"], &["--fission=yes", "--//rules/bazel:split_debug_info=off"]] {
         if has_fission || !flags.iter().any(|flag| flag.starts_with("--fission")) {
             let actions = actions(flags)?;
             let is_split = ["dwo", "split-dwarf", "split-debuginfo"].iter().any(|word| actions.contains(word));
@@ -94,6 +88,33 @@ fn packed_when_asked_for() -> Result<()> {
             let names = names_in(&folder);
             let dwp = names.iter().find(|name| name.ends_with(".so.dwp")).with_context(|| format!("{names:?}"))?;
             ensure!(units(&folder.join(dwp))? > 0, "the package of the dylib is empty");
+        }
+    }
+    // With LTO the link writes what it made, in an output of its own.
+    for lto in ["thin", "fat"] {
+        let lto = format!("--//rules/bazel:lto={lto}");
+        let flags = [split, &lto, of_rules_rust];
+        build(&flags, PROGRAM)?;
+        let ran = build(&[&flags[..], &["--output_groups=dwp,dwo"]].concat(), PROGRAM)?;
+        ensure!(ran == ["SplitlinkDwp"], "{lto}: {ran:?}");
+        let bin = clone.bin(&[&flags[..], &["-c", "dbg"]].concat())?.join("examples/dynamic_dev");
+        ensure!(units(&bin.join("dynamic_dev.dwp"))? > 0, "{lto}: the package is empty");
+        let made = names_in(&bin.join("dynamic_dev.splitlink/dwo_of_lto"));
+        ensure!(made.iter().any(|name| name.starts_with("bin.lto.")), "{lto}: {made:?}");
+    }
+    // C code below it, whose debug information Bazel splits.
+    if has_fission {
+        let flags = ["--fission=yes", "--copt=-gdwarf-4", of_rules_rust];
+        build(&[&flags[..], &["--output_groups=+dwp"]].concat(), "//examples/c_interop:sum")?;
+        let bin = clone.bin(&[&flags[..], &["-c", "dbg"]].concat())?.join("examples/c_interop");
+        let dwp = fs::read(bin.join("sum.dwp"))?;
+        let has = |text: &str| dwp.windows(text.len()).any(|part| part == text.as_bytes());
+        let program = fs::read(bin.join("sum"))?;
+        let is_split = [&b"checksum.pic.dwo"[..], b"checksum.dwo"].iter().any(|name| program.windows(name.len()).any(|part| part == *name));
+        if is_split {
+            ensure!(has("checksum.c") && has("main.rs"), "the package has nothing of the C code, or nothing else");
+        } else {
+            skip("this C++ toolchain does not split debug information with `--fission` (the feature per_object_debug_info)");
         }
     }
     // After the link: nothing is compiled or linked again.

@@ -94,7 +94,8 @@ fn tried() -> Result<()> {
     let with = fs::read(project.build_with(&reindeer, "//sbom:app")?)?;
     ensure!(ran()? == ["splitlink_link_only bin"], "{:?}", ran()?);
     let info = audit_info_from_slice(&with, 1 << 20).context("no audit data")?;
-    let found: Vec<_> = info.packages.iter().map(|p| format!("{} {} {} {:?}", p.name, p.version, String::from(p.source.clone()), p.dependencies)).collect();
+    let found: Vec<_> =
+        info.packages.iter().map(|p| format!("{} {} {} {:?}", p.name, p.version, String::from(p.source.clone()), p.dependencies)).collect();
     ensure!(found == ["app 0.0.0 local [1]", "own 0.2.0 crates.io [2]", "third-party 0.4.0 crates.io []"], "{found:?}");
     let bom: Value = serde_json::from_slice(&fs::read(project.build_with(&reindeer, "//sbom:app[sbom]")?)?)?;
     ensure!(crates(&bom)?[1] == "\"third-party\" \"pkg:cargo/third-party@0.4.0\"", "{bom}");

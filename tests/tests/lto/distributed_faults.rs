@@ -127,6 +127,7 @@ fn what_the_link_takes() -> Outcome {
         refused(&made.link(given)?, texts).with_context(|| format!("{texts:?}"))?;
         library.project.nothing_left(&["out/parts.so"])
     };
+    refuses(&format!("{given} --dwo-dir out/dwo"), &["`--dwo-dir` is given for `parts`", "in parts", "leave out `--dwo-dir`"])?;
     let object = made.file("objects/own/0", "parts.")?;
     let name = object.file_name().context("a file")?.to_string_lossy().into_owned();
     let bytes = fs::read(&object)?;
@@ -171,6 +172,7 @@ fn what_cannot_be_done_in_parts() -> Outcome {
     };
     refuses("--lto-cache out/cache", &["`--lto-cache` is for link-only"])?;
     refuses("--report out/report.json", &["`--report` is for link-only"])?;
+    refuses("--dwo-dir out/dwo", &["`--dwo-dir` is for link-only"])?;
     refuses("--crate-type cdylib --crate-type cdylib", &["`--crate-type cdylib` is given twice"])?;
     refuses("--crate-type bin", &["the plan of `parts` has no bin"])?;
     // A file that LLVM is to read.

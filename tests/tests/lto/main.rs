@@ -12,5 +12,6 @@ mod native_inputs;
 mod no_core;
 mod rustc_comparison;
 mod sizes;
+mod split_debug_info;
 mod thin_and_fat;
 mod webassembly;

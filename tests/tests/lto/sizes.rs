@@ -313,7 +313,9 @@ fn check_owners(case: &Case, sizes: &Value) -> Result<()> {
     );
     let dep = list(&sizes["owners"]).iter().find(|owner| owner["crate"] == "dep-1" && owner["kind"] == "crate").context("no dep")?;
     ensure!(dep["label"] == "//:dep" && dep["version"] == "1.2.3", "{dep}");
-    let own = list(&sizes["owners"]).iter().find(|owner| owner["kind"] == "crate" && owner["crate"].is_null() && owner["name"] == sizes["crate_name"]);
+    let own = list(&sizes["owners"])
+        .iter()
+        .find(|owner| owner["kind"] == "crate" && owner["crate"].is_null() && owner["name"] == sizes["crate_name"]);
     ensure!(own.is_some_and(|own| own["version"] == "4.5.6"), "{own:?}");
     if case.flags.contains("-g") {
         for name in [root, "dep", "std", "core"] {

@@ -359,3 +359,27 @@ fn found_by_what_is_in_it() -> Outcome {
     assert!(project.read("out/artifact.dwp")? == package);
     Ok(())
 }
+
+/// C code is compiled to another version of DWARF than Rust code, unless somebody says otherwise.
+#[test]
+fn of_another_version_of_dwarf() -> Outcome {
+    let project = project("version")?;
+    project.write("native.c", "int native(int x) { int y = x + 1; return y; }")?;
+    project.write("app.rs", "unsafe extern \"C\" { safe fn native(x: i32) -> i32; }\nfn main() { println!(\"{}\", native(dep::shifted(&dep::Point { x: 1, label: String::new() }, 1).x)); }\n")?;
+    build_dep(&project, DEP_DWO, "")?;
+    for (version, is_refused) in [(5, true), (4, false)] {
+        let gcc = format!("-c -g -gsplit-dwarf -gdwarf-{version} native.c -o out/native.o");
+        succeed(Command::new("gcc").current_dir(&project.dir).args(words(&gcc)))?;
+        let args = [project.linked("app", "bin"), flags(&project, "-Clink-arg=out/native.o")].concat();
+        good(&project.compile(&format!("{NO_LINK} {OWN_DWO}"), &args)?)?;
+        good(&project.link_only()?)?;
+        let packed = dwp(&project, &format!("{DEP_DWO} {OWN_DWO} --dwo out/native.dwo"))?;
+        if is_refused {
+            refused(&packed, &["more than one version, DWARF 4 (`out/", "DWARF 5 (`out/native.dwo`)", "-gdwarf-4"])?;
+            project.nothing_left(&["out/artifact.dwp"])?;
+        } else {
+            good(&packed)?;
+        }
+    }
+    Ok(())
+}

@@ -81,9 +81,10 @@ fn fat(request: &Request, output_dir: &Path, threads: usize) -> Result<Answer> {
     drop(module);
     drop(context);
     llvm::trim_memory();
-    let objects = partition::generate(&parts, &machine, &late, threads)?;
+    let objects = partition::generate(&parts, &machine, &late, threads, request.as_bitcode)?;
+    let extension = if request.as_bitcode { "bc" } else { "o" };
     for (number, object) in objects.iter().enumerate() {
-        let path = output_dir.join(format!("{number}.o"));
+        let path = output_dir.join(format!("{number}.{extension}"));
         std::fs::write(&path, object.bytes()).with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     let milliseconds = [merging, optimising, began.elapsed()].map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));

@@ -41,16 +41,17 @@ pub fn divide(module: &Module<'_>) -> Parts {
     Parts { bitcode: module.to_bitcode(), count, of }
 }
 
-/// Generates the code of `parts`: an object for each, in order.
+/// Generates the code of `parts`: an object for each, in order; bitcode that is optimised to the end
+/// if it is wanted so.
 ///
 /// # Errors
 /// LLVM's.
-pub fn generate(parts: &Parts, machine: &Machine, late: &Late, threads: usize) -> Result<Vec<Buffer>> {
+pub fn generate(parts: &Parts, machine: &Machine, late: &Late, threads: usize, as_bitcode: bool) -> Result<Vec<Buffer>> {
     let numbers: Vec<usize> = (0..parts.count).collect();
     in_parallel(&numbers, threads, |number| {
         let context = Context::new();
         let part = extract(&context, parts.bitcode.bytes(), *number, &parts.of)?;
-        finish(&part, machine, late)
+        finish(&part, machine, late, as_bitcode)
     })
 }
 
@@ -63,13 +64,16 @@ fn parts_for(instructions: usize) -> usize {
     }
 }
 
-/// Optimises a part to the end and generates its code.
-fn finish(part: &Module<'_>, machine: &Machine, late: &Late) -> Result<Buffer> {
+/// Optimises a part to the end and generates its code, if it is not left as bitcode.
+fn finish(part: &Module<'_>, machine: &Machine, late: &Late, as_bitcode: bool) -> Result<Buffer> {
     let target = machine.create()?;
     if !late.passes.is_empty() {
         part.run_passes(&late.passes, &target, late.tuning)?;
     }
     use_other_sections(part, machine);
+    if as_bitcode {
+        return Ok(part.to_bitcode());
+    }
     part.emit(&target)
 }
 

@@ -13,7 +13,7 @@ _WORKER_REQUIREMENTS = {
     "worker-key-mnemonic": "Splitlink",
 }
 
-def new_crate(info, action, deps, *, crate_name, directory, display_name, exchanged, incremental, interface, lto, opt_level, split_debug_info, worker):
+def new_crate(info, action, deps, *, crate_name, directory, display_name, exchanged, incremental, interface, lto, opt_level, split_debug_info, split_debug_info_of_lto, worker):
     """Gathers what it takes to compile a crate.
 
     Args:
@@ -30,6 +30,7 @@ def new_crate(info, action, deps, *, crate_name, directory, display_name, exchan
         lto: The mode of LTO that the crate is compiled for, one of LTO_MODES.
         opt_level: The crate's opt-level in place of rules_rust's, or the empty string.
         split_debug_info: Whether debug information goes into files of its own.
+        split_debug_info_of_lto: Whether that of what LTO makes does.
         worker: Whether a persistent worker may compile.
 
     Returns:
@@ -53,6 +54,7 @@ def new_crate(info, action, deps, *, crate_name, directory, display_name, exchan
         lto = lto,
         opt_level = opt_level,
         split_debug_info = split_debug_info,
+        split_debug_info_of_lto = split_debug_info_of_lto,
         worker = worker,
     )
 

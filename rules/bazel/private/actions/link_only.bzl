@@ -64,7 +64,7 @@ def _sysroot(rustc):
 def _label(rlib):
     return "{}={}".format(rlib.basename, named_as_typed(rlib.owner))
 
-def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = None, dylibs = None, dylib_directories = []):
+def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = None, dwo_of_lto = None, dylibs = None, dylib_directories = []):
     """Declares the action that links a crate, as one crate type or several.
 
     Args:
@@ -77,6 +77,8 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         report: The link report to write (File); `ctx` must then have the attribute
             `_report_times`. Default: none.
         manifest: The manifest that is written beside a dylib (File). Default: none.
+        dwo_of_lto: The folder for split debug information of what LTO makes (a directory File).
+            Default: none.
         dylibs: What `find_dylibs` returned. Default: None, for a static link.
         dylib_directories: Where the artifact finds its dylibs: folders, or run paths that begin
             with `$ORIGIN`. Default: none.
@@ -87,6 +89,9 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         if ctx.attr._lto_cache[LtoCacheInfo].folder:
             fail(("{}: --@splitlink//rules/bazel:lto_cache keeps what thin LTO makes in one action, and " +
                   "--@splitlink//rules/bazel:lto_distributed has actions of their own for that; leave one of them out").format(ctx.label))
+        if dwo_of_lto:
+            fail(("{}: --@splitlink//rules/bazel:lto_distributed makes no files of split debug information, which --fission asks for; " +
+                  "leave one of them out").format(ctx.label))
         distributed = declare_distributed_lto(ctx, toolchains, link, outputs.keys(), dylibs)
     if distributed:
         args.add("--thin-link", distributed.linked)
@@ -113,7 +118,11 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         linker_program = toolchains.linkers.get(linker)
     if linker_program:
         args.add("--linker-program", linker_program.executable)
-    transitive = [link.inputs, link.rlibs] + ([link.lld] if linker == "lld" else [])
+    if dwo_of_lto:
+        args.add_all("--dwo-dir", [dwo_of_lto], expand_directories = False)
+
+    # With split debug information lld generates the code after fat LTO, too.
+    transitive = [link.inputs, link.rlibs] + ([link.lld] if linker == "lld" or dwo_of_lto else [])
     inputs = [link.plan, link.modules]
     if distributed:
         inputs.append(distributed.linked)
@@ -160,7 +169,7 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
         tools = [program for program in (engine, linker_program) if program],
         arguments = ["link-only", args],
         inputs = depset(inputs, transitive = transitive),
-        outputs = outputs.values() + [f for f in (report, manifest) if f],
+        outputs = outputs.values() + [f for f in (report, manifest, dwo_of_lto) if f],
         env = link.env,
         execution_requirements = requirements,
         mnemonic = "SplitlinkLink",

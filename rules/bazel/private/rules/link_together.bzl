@@ -8,6 +8,7 @@ load("//rules/bazel/private:platform_transition.bzl", "platform_transition")
 load("//rules/bazel/private:providers.bzl", "SplitInfo")
 load("//rules/bazel/private:split_aspect.bzl", "split_aspect")
 load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
+load("//rules/bazel/private/actions:dwp.bzl", "declare_dwo_of_lto")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
 load("//rules/common:lto.bzl", "LTO_MODES")
 
@@ -16,6 +17,7 @@ LinkedTogetherInfo = provider(
     fields = {
         "artifacts": "dict[str, File]: the artifact of each crate type. Empty without LTO: each " +
                      "then has an action of its own.",
+        "dwo_of_lto": "File: the folder of their split debug information; None without.",
         "report": "File: the link report of all of them; None without LTO.",
         "runtime_files": "list[File]: what they need when they run.",
     },
@@ -26,22 +28,25 @@ def _link_together_impl(ctx):
 
     # Without LTO they have nothing to share, and each need not wait for the others.
     if split.unsplit or split.link.lto == "off":
-        return [LinkedTogetherInfo(artifacts = {}, report = None, runtime_files = [])]
+        return [LinkedTogetherInfo(artifacts = {}, dwo_of_lto = None, report = None, runtime_files = [])]
     dylibs = find_dylibs(ctx, split.link.lto)
     directory = ctx.label.name + ".splitlink/dylibs"
     report = ctx.actions.declare_file(ctx.label.name + ".splitlink/report.json")
     artifacts = {crate_type: ctx.actions.declare_file(path) for path, crate_type in ctx.attr.paths.items()}
+    dwo_of_lto = declare_dwo_of_lto(ctx, split.link)
     declare_link_only(
         ctx,
         find_toolchains(ctx),
         split.link,
         artifacts,
         report = report,
+        dwo_of_lto = dwo_of_lto,
         dylibs = dylibs,
         dylib_directories = dylib_directories(ctx, directory, in_solib = True),
     )
     return [LinkedTogetherInfo(
         artifacts = artifacts,
+        dwo_of_lto = dwo_of_lto,
         report = report,
         runtime_files = link_dylibs_into(ctx, dylibs, directory),
     )]

@@ -8,7 +8,7 @@ load("//rules/bazel/private:providers.bzl", "DylibInfo", "SplitInfo")
 load("//rules/bazel/private:split_aspect.bzl", "split_aspect")
 load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
 load("//rules/bazel/private/actions:about.bzl", "declare_about")
-load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
+load("//rules/bazel/private/actions:dwp.bzl", "declare_dwo_of_lto", "declare_dwp")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
 
 def _dylib_of_target_impl(ctx):
@@ -27,6 +27,7 @@ def _dylib_of_target_impl(ctx):
     report = ctx.actions.declare_file(directory + "/report.json")
     dylibs = find_dylibs(ctx, split.link.lto)
     toolchains = find_toolchains(ctx)
+    dwo_of_lto = declare_dwo_of_lto(ctx, split.link)
     declare_link_only(
         ctx,
         toolchains,
@@ -34,11 +35,12 @@ def _dylib_of_target_impl(ctx):
         {"dylib": dylib},
         report = report,
         manifest = manifest,
+        dwo_of_lto = dwo_of_lto,
         dylibs = dylibs,
         dylib_directories = dylib_directories(ctx, directory),
     )
     runtime_files = link_dylibs_into(ctx, dylibs, directory)
-    dwp = declare_dwp(ctx, toolchains, split.link, dylib)
+    dwp = declare_dwp(ctx, toolchains, split.link, dylib, dwo_of_lto)
     about = declare_about(ctx, toolchains, split.link, ctx.attr.target, dylib, report, "dylib")
     return [
         DylibInfo(
@@ -46,7 +48,7 @@ def _dylib_of_target_impl(ctx):
             manifests = depset([manifest], transitive = [dylibs.manifests] if dylibs else []),
         ),
         OutputGroupInfo(
-            dwo = split.link.dwos,
+            dwo = depset([dwo_of_lto] if dwo_of_lto else [], transitive = [split.link.dwos]),
             dwp = depset([dwp] if dwp else []),
             manifest = depset([manifest]),
             modules = depset([split.link.modules]),

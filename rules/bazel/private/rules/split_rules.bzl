@@ -16,7 +16,7 @@ load("//rules/bazel/private:settings.bzl", "DebugCompressionInfo", "FallbackInfo
 load("//rules/bazel/private:split_aspect.bzl", "split_aspect")
 load("//rules/bazel/private:toolchains.bzl", "SPLIT_TOOLCHAINS", "find_toolchains")
 load("//rules/bazel/private/actions:about.bzl", "declare_about")
-load("//rules/bazel/private/actions:dwp.bzl", "declare_dwp")
+load("//rules/bazel/private/actions:dwp.bzl", "declare_dwo_of_lto", "declare_dwp")
 load("//rules/bazel/private/actions:link_only.bzl", "declare_link_only")
 load("//rules/bazel/private/actions:strip.bzl", "declare_strip")
 load("//rules/common:lto.bzl", "LTO_MODES")
@@ -85,18 +85,21 @@ def _link(ctx, split, toolchains, output):
     dylibs = find_dylibs(ctx, compiled.lto)
     directory = ctx.label.name + ".splitlink/dylibs"
     report = ctx.actions.declare_file(ctx.label.name + ".splitlink/report.json")
+    dwo_of_lto = declare_dwo_of_lto(ctx, compiled)
     declare_link_only(
         ctx,
         toolchains,
         compiled,
         {ctx.attr.linked_as: output},
         report = report,
+        dwo_of_lto = dwo_of_lto,
         dylibs = dylibs,
         dylib_directories = dylib_directories(ctx, directory, in_solib = CcInfo in ctx.attr.target),
     )
-    dwp = declare_dwp(ctx, toolchains, compiled, output)
+    dwp = declare_dwp(ctx, toolchains, compiled, output, dwo_of_lto)
     return struct(
         groups = declare_about(ctx, toolchains, compiled, target, output, report, ctx.attr.linked_as) | {
+            "dwo": depset([dwo_of_lto] if dwo_of_lto else []),
             "dwp": depset([dwp] if dwp else []),
             "stripped": depset(declare_strip(ctx, toolchains, compiled, output)),
         },
@@ -183,7 +186,12 @@ def split_library_impl(ctx):
         if linked and linked.artifacts:
             artifact = linked.artifacts[ctx.attr.linked_as]
             compiled = ctx.attr.compiled
-            groups = declare_about(ctx, toolchains, compiled[SplitInfo].link, compiled, artifact, linked.report, ctx.attr.linked_as)
+            link = compiled[SplitInfo].link
+            dwp = declare_dwp(ctx, toolchains, link, artifact, linked.dwo_of_lto)
+            groups = declare_about(ctx, toolchains, link, compiled, artifact, linked.report, ctx.attr.linked_as) | {
+                "dwo": depset([linked.dwo_of_lto] if linked.dwo_of_lto else []),
+                "dwp": depset([dwp] if dwp else []),
+            }
         else:
             artifact = ctx.actions.declare_file(_library_place(ctx, crate))
             linked = _link(ctx, split, toolchains, artifact)

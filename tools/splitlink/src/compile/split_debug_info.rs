@@ -53,7 +53,7 @@ impl<'a> SplitDebugInfo<'a> {
         if is_for_lto {
             bail!(
                 "the crate `{name}` is compiled for LTO, and with `--dwo-dir`: what LTO makes has other debug information\n  \
-                 help: leave out one of `--lto` and `--dwo-dir`; with LTO debug information stays in what is linked"
+                 help: give `--dwo-dir` to `link-only` alone, which then splits it off what LTO makes"
             );
         }
         if let Some(format) = target_format::of_command(args) {

@@ -9,6 +9,7 @@ use super::skeletons::{self, Skeleton};
 use crate::files::archive;
 use crate::files::paths::Places;
 use crate::files::scratch::{self, Scratch};
+use crate::lto::split_debug_info::{FOLDER, dwarf_version};
 use anyhow::{Context, Result, bail};
 use object::{Object, write};
 use std::cell::RefCell;
@@ -26,7 +27,7 @@ pub struct Options {
     /// The program or shared library, as `link-only` wrote it, not stripped
     #[arg(long, value_name = "FILE")]
     artifact: PathBuf,
-    /// A folder that `codegen` or `no-link` filled with `.dwo` files; once for each crate that may be
+    /// A folder that `codegen`, `no-link` or `link-only --lto` filled with `.dwo` files; once for each crate that may be
     /// linked. [default: none]
     #[arg(long = "dwo-dir", value_name = "DIR")]
     dwo_dirs: Vec<PathBuf>,
@@ -63,6 +64,7 @@ pub fn run(options: &Options) -> Result<()> {
         );
     }
     let wanted = found.all(&options.artifact, &skeletons)?;
+    found.check_versions(&options.artifact, &wanted)?;
     let package = package(&found, &wanted, &object)?;
     scratch::publish_bytes(&Scratch::beside(&options.output)?, &package, &options.output)
 }
@@ -149,12 +151,34 @@ impl Found {
                 ),
                 None => bail!(
                     "`{artifact}` refers to the debug information `{name}` of {of}, which was not given\n  \
-                     help: give with `--dwo-dir` what `codegen` of a library and `no-link` wrote for each crate that is linked; \
+                     help: give with `--dwo-dir` what `codegen` of a library and `no-link` wrote for each crate that is linked, and `link-only` with LTO; \
                      some is missing of {all}"
                 ),
             }
         }
         Ok(wanted)
+    }
+
+    /// Checks that the files `wanted` of `artifact` can be in one package, whose index is another in each
+    /// version of DWARF.
+    fn check_versions(&self, artifact: &Path, wanted: &[PathBuf]) -> Result<()> {
+        let mut first: BTreeMap<u16, &PathBuf> = BTreeMap::new();
+        for path in wanted {
+            let broken = || format!("`{}` is not a whole `.dwo` file", path.display());
+            if let Some(version) = dwarf_version(self.bytes(path).with_context(broken)?).with_context(broken)? {
+                first.entry(version).or_insert(path);
+            }
+        }
+        if first.len() > 1 {
+            let all = first.iter().map(|(version, path)| format!("DWARF {version} (`{}`)", path.display()));
+            bail!(
+                "`{}` refers to debug information of more than one version, {}, and a package has one alone\n  \
+                 help: compile C and C++ code with `-gdwarf-4` (with Bazel, `--copt=-gdwarf-4`), or Rust code with `-Cdwarf-version=5`",
+                artifact.display(),
+                all.collect::<Vec<_>>().join(" and ")
+            );
+        }
+        Ok(())
     }
 
     /// All files, by what is in them.
@@ -203,6 +227,9 @@ impl<Relocations: 'static> thorin::Session<Relocations> for Found {
 /// Whose debug information a `.dwo` file of this name is, for messages: `the crate `dep` (dep-1)` of
 /// `dep-1.dep.<hash>-cgu.0.rcgu.dwo`.
 fn of_crate(name: &str) -> String {
+    if Path::new(name).components().any(|part| part.as_os_str() == FOLDER) {
+        return "what LTO made".to_owned();
+    }
     let name = archive::file_name(Path::new(name));
     let Some(stem) = name.strip_suffix(".rcgu.dwo") else { return "native code".to_owned() };
     let mut parts = stem.rsplit_once("-cgu.").map_or(stem, |(before, _)| before).rsplitn(3, '.').skip(1);
@@ -225,6 +252,7 @@ mod tests {
             ("o/app.v1.2.app.f19b1e2d3c4b5a69-cgu.12.rcgu.dwo", "the crate `app` (app.v1.2)"),
             ("app.0bgcjqxrizy2bxs85aolul4on.1y0u8jb.rcgu.dwo", "the crate `app`"),
             ("bazel-out/x/_objs/a.dwo", "native code"),
+            ("lto.dwo/3.dwo", "what LTO made"),
         ] {
             assert_eq!(of_crate(name), expected);
         }

@@ -235,8 +235,15 @@ mod tests {
         let own = linked("app-1", Some("//app"), None, None);
         let crates = [vec![not_linked, of_std, inside, own], twice.to_vec()].concat();
         let root = Package { root: true, ..plain("app".into(), UNKNOWN_VERSION, Source::Local) };
-        let edges = [(None, "dep-1"), (None, "std-1"), (Some("app-1"), "z-1"), (Some("dep-2"), "z-1"), (Some("dep-1"), "dep-2"), (Some("gone-1"), "z-1")]
-            .map(|(from, to)| Edge { from: from.map(str::to_owned), to: to.to_owned() });
+        let edges = [
+            (None, "dep-1"),
+            (None, "std-1"),
+            (Some("app-1"), "z-1"),
+            (Some("dep-2"), "z-1"),
+            (Some("dep-1"), "dep-2"),
+            (Some("gone-1"), "z-1"),
+        ]
+        .map(|(from, to)| Edge { from: from.map(str::to_owned), to: to.to_owned() });
         let shown = |edges: &[Edge]| {
             let packages = packages(root.clone(), &crates, edges).unwrap().into_iter();
             packages.map(|package| format!("{} {} {:?}", package.name, package.root, package.dependencies)).collect::<Vec<_>>()

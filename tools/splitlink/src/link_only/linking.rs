@@ -89,6 +89,11 @@ pub struct Options {
     /// [default: the `rust-lld` of the toolchain]
     #[arg(long, value_name = "PROGRAM")]
     pub lto_linker: Option<PathBuf>,
+    /// Split debug information off what LTO makes, and put its `.dwo` files into this folder, which is
+    /// made if it does not exist; `splitlink dwp` packs them. `--lto-cache` is not used then. Without
+    /// LTO the compiling phases take `--dwo-dir`. [default: none: debug information stays inside]
+    #[arg(long, value_name = "DIR", requires = "lto")]
+    pub dwo_dir: Option<PathBuf>,
     /// The folder that holds lib/rustlib/<target>/lib. [default: none, which serves only crates
     /// without a standard library]
     #[arg(long, value_name = "DIR")]
@@ -177,6 +182,9 @@ impl Options {
         }
         if let Some(report) = &self.report {
             places.output("the link report", report);
+        }
+        if let Some(dir) = &self.dwo_dir {
+            places.output_folder("the folder of debug information", dir);
         }
         places
     }

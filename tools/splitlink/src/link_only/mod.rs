@@ -32,6 +32,8 @@ use anyhow::{Context, Result, bail};
 use contents::How;
 use line::Line;
 use linking::{Linking, Options};
+use optimise::Done;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -69,6 +71,20 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
     if options.thin_link.is_some() && options.lto != Lto::Thin {
         bail!("`--thin-link` is for thin LTO, and `--lto` is {}\n  help: say `--lto thin`", options.lto.name());
     }
+    if options.thin_link.is_some() && options.dwo_dir.is_some() {
+        bail!(
+            "`--dwo-dir` is given for `{}`, whose thin LTO is done in parts: they make no `.dwo` files\n  \
+             help: leave out `--dwo-dir`, or `--thin-link` (with Bazel, `lto_distributed`)",
+            plan.crate_name
+        );
+    }
+    if options.dwo_dir.is_some() && options.lto == Lto::Off {
+        bail!(
+            "`--dwo-dir` of link-only is for what LTO makes, and `{}` is linked without\n  \
+             help: give it to `metadata`, `codegen` and `no-link`, or add `--lto`",
+            plan.crate_name
+        );
+    }
     let mut places = options.places();
     places.inputs("an rlib", &rlibs);
     for (crate_type, output) in outputs {
@@ -104,7 +120,7 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
     let resolved = links.iter().map(|linking| Line::resolve(linking).with_context(|| cannot(&plan, linking.link)));
     let mut lines: Vec<Line<'_>> = resolved.collect::<Result<_>>()?;
     let of_formats = began.elapsed();
-    let lto = if options.lto == Lto::Off { Vec::new() } else { optimise::optimise(&links, &mut lines)? };
+    let optimised = if options.lto == Lto::Off { Done::default() } else { optimise::optimise(&links, &mut lines)? };
     let of_lto = began.elapsed() - of_formats;
     let mut artifacts = Vec::with_capacity(outputs.len());
     // Put into place when all is done: an action has all its outputs or none.
@@ -135,6 +151,12 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
         }
         finished.add(artifact, output.clone());
     }
+    if let Some(dir) = &options.dwo_dir {
+        fs::create_dir_all(dir).with_context(|| format!("cannot make the folder of debug information `{}`", dir.display()))?;
+        for (name, file) in optimised.dwo_files {
+            finished.add(file, dir.join(name));
+        }
+    }
     if let Some(path) = &options.report {
         let (crate_version, crate_purl) = links.first().map_or((None, None), contents::root);
         let crate_name = plan.crate_name.clone();
@@ -142,7 +164,8 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
             let of_lto = (options.lto != Lto::Off).then(|| contents::milliseconds(of_lto));
             PhaseTimes { total: contents::milliseconds(began.elapsed()), formats: contents::milliseconds(of_formats), lto: of_lto }
         });
-        let report = LinkReport { version: report::VERSION, crate_name, crate_version, crate_purl, artifacts, lto, milliseconds };
+        let report =
+            LinkReport { version: report::VERSION, crate_name, crate_version, crate_purl, artifacts, lto: optimised.groups, milliseconds };
         let scratch = Scratch::beside(path)?;
         finished.add_bytes(&scratch, report.to_text().as_bytes(), path.clone())?;
         finished.keep(scratch);

@@ -16,7 +16,7 @@ use crate::lto::fat::Engine;
 use crate::lto::group::{self, Key};
 use crate::lto::inputs::Inputs;
 use crate::lto::thin::distributed::{self, ThinLink};
-use crate::lto::{Lto, Optimised, engine_beside_this_program, kept, thin};
+use crate::lto::{Lto, Optimised, engine_beside_this_program, kept, split_debug_info, thin};
 use crate::plan::crate_type::CrateType;
 use crate::plan::linker_flavor::linker_args;
 use crate::plan::{Item, LtoOptions};
@@ -55,11 +55,20 @@ pub(super) fn groups<'p>(links: &[Linking<'p>]) -> Result<(Vec<Vec<usize>>, &'p 
 /// # Errors
 /// If something that is linked was not compiled for LTO by the same LLVM, or the optimisation
 /// fails.
-pub(crate) fn optimise<'a>(links: &[Linking<'a>], lines: &mut [Line<'a>]) -> Result<Vec<LtoGroup>> {
-    let Some(first) = links.first() else { return Ok(Vec::new()) };
+pub(crate) fn optimise<'a>(links: &[Linking<'a>], lines: &mut [Line<'a>]) -> Result<Done> {
+    let Some(first) = links.first() else { return Ok(Done::default()) };
     let (groups, options) = groups(links)?;
     let how = match (&first.options.thin_link, &first.options.lto_cache) {
         (Some(path), _) => How::Linked(read_thin_link(path, first, groups.len())?),
+        (None, Some(dir)) if first.options.lto == Lto::Thin && first.options.dwo_dir.is_some() => {
+            eprintln!(
+                "warning: the LTO cache `{}` is not used for `{}`, whose debug information goes into files of its own, which the cache does not keep\n  \
+                 help: leave out `--lto-cache` or `--dwo-dir`",
+                dir.display(),
+                first.plan.crate_name
+            );
+            How::Here(None)
+        }
         (None, Some(dir)) if first.options.lto == Lto::Thin => {
             How::Here(Cache::open(dir, first.options.lto_cache_size).inspect_err(|warning| eprintln!("{warning}")).ok())
         }
@@ -68,20 +77,35 @@ pub(crate) fn optimise<'a>(links: &[Linking<'a>], lines: &mut [Line<'a>]) -> Res
     for (linking, line) in links.iter().zip(&mut *lines) {
         line.find_native_files(linking)?;
     }
-    let mut reports = Vec::new();
+    let mut done = Done::default();
     for (number, places) in groups.iter().enumerate() {
         let members: Vec<Member<'_, '_>> = places.iter().map(|at| (&links[*at], &lines[*at])).collect();
         let types = || members.iter().map(|(linking, _)| linking.link.crate_type.name()).collect::<Vec<_>>().join(" and ");
-        let done = optimise_group(&members, number, options, &how).with_context(|| format!("cannot optimise the {}", types()))?;
-        let (optimised, report) = done;
+        let made = optimise_group(&members, number, options, &how).with_context(|| format!("cannot optimise the {}", types()))?;
+        let (optimised, report) = made;
+        let scratch = members[0].0.scratch;
+        let of_group = report.crate_types.iter().map(|crate_type| crate_type.name()).collect::<Vec<_>>().join("-");
         places.iter().for_each(|at| lines[*at].exchange(&optimised));
-        reports.push(report);
+        done.groups.push(report);
+        if first.options.dwo_dir.is_some() {
+            let files = split_debug_info::made(&scratch.subdir("lto")?)?;
+            done.dwo_files.extend(files.into_iter().map(|(number, file)| (format!("{of_group}.lto.{number}.dwo"), file)));
+        }
     }
     if let How::Here(Some(cache)) = how {
         cache.prune();
         cache.warning().iter().for_each(|warning| eprintln!("{warning}"));
     }
-    Ok(reports)
+    Ok(done)
+}
+
+/// What LTO did.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// What to report of each run.
+    pub(crate) groups: Vec<LtoGroup>,
+    /// The `.dwo` files that it made, if they were asked for, and what each is called.
+    pub(crate) dwo_files: Vec<(String, PathBuf)>,
 }
 
 /// Where objects come from.
@@ -195,6 +219,14 @@ fn run(
 ) -> Result<(Vec<PathBuf>, Option<[u64; 3]>)> {
     let (first, _) = members[0];
     let dir = first.scratch.subdir("lto")?;
+    let splits_debug_info = first.options.dwo_dir.is_some();
+    if splits_debug_info && inputs.is_web_assembly {
+        bail!(
+            "`--dwo-dir` is given for `{}`, whose objects are WebAssembly: there are `.dwo` files of ELF objects alone\n  \
+             help: leave out `--dwo-dir`; debug information stays inside",
+            first.plan.crate_name
+        );
+    }
     if first.options.lto == Lto::Thin {
         if inputs.is_web_assembly
             && let Some(dir) = &first.options.lto_cache
@@ -208,14 +240,15 @@ fn run(
         }
         let linker = first.thin_lto_linker()?;
         let cache = cache.filter(|_| !inputs.is_web_assembly);
-        let run = thin::Run { cache, ..thin_run(members, inputs, keep, options, &linker) };
+        let run = thin::Run { cache, split_debug_info: splits_debug_info, ..thin_run(members, inputs, keep, options, &linker) };
         return Ok((run.objects(&dir)?, None));
     }
     let program = match &first.options.lto_engine {
         Some(program) => program.clone(),
         None => engine_beside_this_program()?,
     };
-    let engine = Engine { program: &program, sysroot: first.options.sysroot.as_deref() };
+    let linker = splits_debug_info.then(|| first.thin_lto_linker()).transpose()?;
+    let engine = Engine { program: &program, sysroot: first.options.sysroot.as_deref(), splits_debug_info: linker.as_deref() };
     let (objects, answer) = engine.objects(inputs.modules.clone(), keep.to_vec(), options.clone(), &dir)?;
     Ok((objects, Some(answer.milliseconds)))
 }
@@ -238,6 +271,7 @@ pub(super) fn thin_run<'r>(
         position_independent: !members.iter().any(|(linking, _)| is_fixed(linking)),
         linker,
         cache: None,
+        split_debug_info: false,
         web_assembly: inputs.is_web_assembly.then(|| kind_of_web_assembly(members[0].0)),
     }
 }

@@ -36,9 +36,12 @@ pub fn run(options: &Options, crate_types: &[CrateType], output_dir: &Path) -> R
     if options.lto == Lto::Fat {
         bail!("`--lto fat` merges all modules into one, and the thin link is of thin LTO\n  help: leave `--lto` out, or say `--lto thin`");
     }
-    for (given, name) in
-        [(options.lto_cache.is_some(), "--lto-cache"), (options.thin_link.is_some(), "--thin-link"), (options.report.is_some(), "--report")]
-    {
+    for (given, name) in [
+        (options.lto_cache.is_some(), "--lto-cache"),
+        (options.thin_link.is_some(), "--thin-link"),
+        (options.report.is_some(), "--report"),
+        (options.dwo_dir.is_some(), "--dwo-dir"),
+    ] {
         if given {
             bail!("`{name}` is for link-only, and the thin link makes nothing that it could be for\n  help: leave it out here");
         }

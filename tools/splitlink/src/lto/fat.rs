@@ -2,6 +2,7 @@
 //! the toolchain's LLVM.
 
 use super::request::{self, Answer, Bitcode, ENGINE, Options, Request, ThinRequest};
+use super::split_debug_info;
 use crate::files::scratch;
 use crate::rustc::command::{self, ChildFailed};
 use anyhow::{Context, Result, bail};
@@ -9,6 +10,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 const REQUEST: &str = "request.json";
 const ANSWER: &str = "answer.json";
@@ -22,6 +24,9 @@ pub struct Engine<'a> {
     /// The toolchain's folder, which has LLVM in `lib`, or, as Debian's, in the folder of the
     /// machine's libraries there; none if the program finds it by itself.
     pub sysroot: Option<&'a Path>,
+    /// The rust-lld that generates the code, with debug information in files of its own
+    /// ([`super::split_debug_info`]); none if the engine does that.
+    pub splits_debug_info: Option<&'a Path>,
 }
 
 impl Engine<'_> {
@@ -30,14 +35,23 @@ impl Engine<'_> {
     /// # Errors
     /// The engine's own; that it cannot be started.
     pub fn objects(&self, modules: Vec<Bitcode>, keep: Vec<String>, options: Options, dir: &Path) -> Result<(Vec<PathBuf>, Answer)> {
-        let request = Request { version: request::VERSION, modules, keep, options };
+        let as_bitcode = self.splits_debug_info.is_some();
+        let request = Request { version: request::VERSION, modules, keep, options, as_bitcode };
         let text = serde_json::to_string(&request).expect("a request is plain data");
         let [asked, answered, objects] = Self::files(dir);
         fs::write(&asked, text).with_context(|| scratch::cannot_write(&asked))?;
         let program = if self.program.components().count() == 1 { Path::new(".").join(self.program) } else { self.program.to_owned() };
         let mut command = Command::new(&program);
         command.arg("--request").arg(&asked).arg("--output-dir").arg(&objects).arg("--answer").arg(&answered);
-        self.run(command, &objects, &answered, "fat LTO")
+        let extension = if as_bitcode { "bc" } else { "o" };
+        let (mut paths, mut answer) = self.run(command, &objects, extension, &answered, "fat LTO")?;
+        if let Some(linker) = self.splits_debug_info {
+            let began = Instant::now();
+            let parts: Vec<String> = (0..answer.objects).map(|number| format!("{OBJECTS}/{number}")).collect();
+            paths = split_debug_info::generate(linker, &parts, &request.options, dir)?;
+            answer.milliseconds[2] += u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        }
+        Ok((paths, answer))
     }
 
     /// Makes an object in `dir` of each module of `request`, whose files are named from there, with
@@ -53,7 +67,7 @@ impl Engine<'_> {
         let mut command = Command::new(&program);
         command.current_dir(dir).args(["--thin", "--request", REQUEST, "--output-dir", OBJECTS, "--answer", ANSWER]);
         command.args(threads.map(|threads| format!("--threads={threads}")));
-        let (objects, _) = self.run(command, &objects, &answered, "thin LTO in parts")?;
+        let (objects, _) = self.run(command, &objects, "o", &answered, "thin LTO in parts")?;
         if objects.len() != request.modules.len() {
             bail!(
                 "`{ENGINE}` made {} objects of {} modules\n  help: use `splitlink` and `{ENGINE}` of one release",
@@ -68,7 +82,7 @@ impl Engine<'_> {
         [REQUEST, ANSWER, OBJECTS].map(|name| dir.join(name))
     }
 
-    fn run(&self, mut command: Command, objects: &Path, answered: &Path, what: &str) -> Result<(Vec<PathBuf>, Answer)> {
+    fn run(&self, mut command: Command, objects: &Path, extension: &str, answered: &Path, what: &str) -> Result<(Vec<PathBuf>, Answer)> {
         fs::create_dir_all(objects).with_context(|| scratch::cannot_write(objects))?;
         if let Some(path) = self.library_path()? {
             command.env("LD_LIBRARY_PATH", path);
@@ -83,7 +97,7 @@ impl Engine<'_> {
         // One after the other: how many there should be is only what the answer says.
         let mut paths = Vec::new();
         for number in 0..answer.objects {
-            let path = objects.join(format!("{number}.o"));
+            let path = objects.join(format!("{number}.{extension}"));
             if !path.is_file() {
                 bail!("`{ENGINE}` did not make `{}`\n  help: use `splitlink` and `{ENGINE}` of one release", path.display());
             }

@@ -16,6 +16,7 @@ pub mod index;
 pub(crate) mod inputs;
 pub(crate) mod kept;
 pub mod request;
+pub(crate) mod split_debug_info;
 pub mod thin;
 
 use crate::files::archive::Archive;

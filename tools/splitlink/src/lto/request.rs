@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// The version of the format that this program writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The name of the engine's program.
 pub const ENGINE: &str = "splitlink-lto";
@@ -25,6 +25,9 @@ pub struct Request {
     pub keep: Vec<String>,
     /// How to optimise.
     pub options: Options,
+    /// Whether optimised bitcode comes out, whose code another generates, in place of objects.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub as_bitcode: bool,
 }
 
 /// Another request: of each module, optimise it with what its index says of all others, and generate
@@ -99,13 +102,13 @@ impl Bitcode {
 }
 
 /// What the engine made. Objects are named in order `0.o`, `1.o`, ... in the folder that it was
-/// given.
+/// given, bitcode `0.bc`, `1.bc`, ...
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     /// The version of this format, [`VERSION`].
     pub version: u32,
-    /// How many objects there are.
+    /// How many objects or modules of bitcode there are.
     pub objects: usize,
     /// How many of the modules took part.
     pub merged: usize,

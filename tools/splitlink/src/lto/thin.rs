@@ -11,6 +11,7 @@ mod web_assembly;
 use super::allocator_shim;
 use super::cache::{Cache, Key};
 use super::request::{Bitcode, Options};
+use super::split_debug_info;
 use crate::files::scratch;
 use crate::rustc::command::{self, ChildFailed};
 use crate::rustc::response_file::escaped as quoted;
@@ -57,6 +58,8 @@ pub struct Run<'a> {
     pub linker: &'a Path,
     /// Where what was made of each module is kept for later links. It is not used for WebAssembly.
     pub cache: Option<&'a Cache<'a>>,
+    /// Whether debug information goes into files of its own ([`super::split_debug_info`]).
+    pub split_debug_info: bool,
     /// For WebAssembly, what the linker is told of the kind of file.
     pub web_assembly: Option<Vec<String>>,
 }
@@ -108,7 +111,14 @@ impl Run<'_> {
             let made: Vec<_> = missing.into_iter().map(|(_, key, object)| (key, object)).filter(|(_, object)| object.exists()).collect();
             cache.put(&made);
         } else {
-            run(&[prelink, only(".bc")])?;
+            run(&[prelink.clone(), only(".bc")])?;
+            // The standard library's bitcode says another one than that of crates which are compiled
+            // with `-Cdwarf-version=5`, and a package has files of one version alone.
+            if self.split_debug_info
+                && let [_, .., newest] = split_debug_info::dwarf_versions(dir)?.as_slice()
+            {
+                run(&[prelink, only(".bc"), "-mllvm".to_owned(), format!("-dwarf-version={newest}")])?;
+            }
             objects.extend(files.iter().map(|file| dir.join(made_of(file))));
         }
         // Where all have a summary that object may be there, and is one of nothing.
@@ -166,10 +176,7 @@ impl Run<'_> {
             (false, true) => "-pie",
             (false, false) => "-no-pie",
         };
-        let level = match self.options.opt_level.as_str() {
-            level @ ("0" | "1" | "3") => level,
-            _ => "2",
-        };
+        let level = level(self.options);
         let mut args = self.web_assembly.clone().unwrap_or_else(|| vec![kind.to_owned()]);
         // Left alone, rust-lld generates code at level 2 at least; rustc 1.95 (`to_llvm_opt_settings`)
         // does so at the level of the passes.
@@ -177,17 +184,12 @@ impl Run<'_> {
         let mut counted: Vec<Vec<u8>> = args.iter().map(|arg| arg.clone().into_bytes()).collect();
         for arg in &self.options.llvm_args {
             counted.push(arg.clone().into_bytes());
-            let arg = match file_in(arg) {
-                // What is in the file counts, and it is named from another folder.
-                Some(file) => {
-                    counted.push(fs::read(file).with_context(|| format!("cannot read `{file}`, which `{arg}` names"))?);
-                    let path = std::path::absolute(file).with_context(|| format!("cannot find `{file}`"))?;
-                    format!("{}{}", &arg[..arg.len() - file.len()], path.display())
-                }
-                None => arg.clone(),
-            };
-            args.extend(["-mllvm".to_owned(), arg]);
+            // What is in the file counts.
+            if let Some(file) = file_in(arg) {
+                counted.push(fs::read(file).with_context(|| format!("cannot read `{file}`, which `{arg}` names"))?);
+            }
         }
+        args.extend(llvm_arguments(&self.options.llvm_args)?);
         Ok(CodeOptions { args, counted })
     }
 
@@ -197,6 +199,9 @@ impl Run<'_> {
         let mut add = |arg: &str| writeln!(args, "{}", quoted(arg)).expect("a string takes it");
         ["-o", LINKED, "--thinlto-jobs=all"].into_iter().for_each(&mut add);
         options.args.iter().for_each(|arg| add(arg));
+        if self.split_debug_info {
+            add(&split_debug_info::argument(split_debug_info::FOLDER));
+        }
         if self.web_assembly.is_some() {
             web_assembly::ARGUMENTS.into_iter().for_each(&mut add);
         } else if self.shared {
@@ -224,6 +229,31 @@ impl Run<'_> {
         let file = dir.join(ARGUMENTS);
         fs::write(&file, args).with_context(|| scratch::cannot_write(&file))
     }
+}
+
+/// At which level rust-lld generates code.
+pub(super) fn level(options: &Options) -> &str {
+    match options.opt_level.as_str() {
+        level @ ("0" | "1" | "3") => level,
+        _ => "2",
+    }
+}
+
+/// Arguments for LLVM as rust-lld takes them, which is called in another folder than the one from
+/// which they name files.
+pub(super) fn llvm_arguments(llvm_args: &[String]) -> Result<Vec<String>> {
+    let mut args = Vec::new();
+    for arg in llvm_args {
+        let arg = match file_in(arg) {
+            Some(file) => {
+                let path = std::path::absolute(file).with_context(|| format!("cannot find `{file}`"))?;
+                format!("{}{}", &arg[..arg.len() - file.len()], path.display())
+            }
+            None => arg.clone(),
+        };
+        args.extend(["-mllvm".to_owned(), arg]);
+    }
+    Ok(args)
 }
 
 /// How rust-lld is told to generate code.

@@ -138,7 +138,8 @@ fn page(report: &LinkReport, sizes: &Given, edges: &[Edge], label: Option<&str>)
             contents: now.map(|now| Contents::of(now, before, &artifact.crates)),
         }
     });
-    let data = Data { crate_name: &report.crate_name, label, artifacts: artifacts.collect(), lto: &report.lto, milliseconds: report.milliseconds };
+    let data =
+        Data { crate_name: &report.crate_name, label, artifacts: artifacts.collect(), lto: &report.lto, milliseconds: report.milliseconds };
     let json = serde_json::to_string(&data).context("the page's data is no JSON")?;
     Ok(fill(
         TEMPLATE,

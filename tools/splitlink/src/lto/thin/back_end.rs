@@ -52,7 +52,7 @@ pub fn run(options: &Options) -> Result<()> {
     let list: CrateModules = read_list(&options.index.join(MODULES_FILE))?;
     let scratch = Scratch::beside(&options.output_dir)?;
     let program = options.lto_engine.clone().map_or_else(engine_beside_this_program, Ok)?;
-    let engine = Engine { program: &program, sysroot: options.sysroot.as_deref() };
+    let engine = Engine { program: &program, sysroot: options.sysroot.as_deref(), splits_debug_info: None };
     let mut finished = Finished::default();
     for (number, group) in &list.groups {
         let dir = scratch.subdir(&number.to_string())?;
