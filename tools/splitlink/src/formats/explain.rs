@@ -340,7 +340,7 @@ bin `app` (app, 2 KiB), dylibs preferred
         report.artifacts.push(archive);
         report.milliseconds = Some(PhaseTimes { total: 90, formats: 5, lto: None });
         report.artifacts[0].milliseconds = Some(ArtifactTimes { linker: Some(40), archive: None });
-        let last = |report: &LinkReport| tables(report, &options(false, None, None)).lines().last().map(str::to_owned);
+        let last = |report: &LinkReport| tables(report, &options(false, None, None)).lines().next_back().map(str::to_owned);
         assert_eq!(last(&report).as_deref(), Some("link-only took 90 ms: formats 5, the linker 40"));
         report.milliseconds = Some(PhaseTimes { total: 90, formats: 5, lto: Some(20) });
         report.artifacts[1].milliseconds = Some(ArtifactTimes { linker: None, archive: Some(7) });
