@@ -183,8 +183,10 @@ fn all_crate_types() -> Result<()> {
     let actions =
         succeed(&mut clone.command("aquery", &["-c", "opt"], &[&format!("mnemonic(\"SplitlinkThin.*\", deps(//{PACKAGE}:all))")]))?;
     ensure!(actions.stdout.is_empty(), "{}", String::from_utf8_lossy(&actions.stdout));
-    let output = run(&mut clone.build_command(&[ON, "--//rules/bazel:lto_cache=/var/cache/lto"], &[&format!("//{PACKAGE}:app")]))?;
-    let says = String::from_utf8_lossy(&output.stderr);
-    ensure!(!output.status.success() && says.contains("leave one of them out"), "{says}");
+    for other in ["--//rules/bazel:lto_cache=/var/cache/lto", "--fission=yes"] {
+        let output = run(&mut clone.build_command(&[ON, other], &[&format!("//{PACKAGE}:app")]))?;
+        let says = String::from_utf8_lossy(&output.stderr);
+        ensure!(!output.status.success() && says.contains("leave one of them out"), "{other}: {says}");
+    }
     Ok(())
 }

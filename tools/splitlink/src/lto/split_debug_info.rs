@@ -39,6 +39,8 @@ pub(super) fn generate(linker: &Path, parts: &[String], options: &Options, dir: 
         // Nothing is linked with it, so that all of its symbols stay. Nor is it optimised again.
         command.current_dir(dir).args(["-flavor", "gnu", "-r", "--lto-O0"]).arg(format!("--lto-CGO{}", thin::level(options)));
         command.arg(argument(&format!("{FOLDER}/{number}"))).arg(format!("--lto-obj-path={part}.o"));
+        // Else rust-lld's LLVM adds an index of names in DWARF 5, larger than what is split off.
+        command.args(["-mllvm", "-accel-tables=Disable"]);
         command.args(&llvm_args).arg(format!("{part}.bc")).args(["-o", &format!("{part}.linked")]).output()
     };
     let next = AtomicUsize::new(0);
