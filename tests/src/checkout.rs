@@ -98,6 +98,12 @@ impl Checkout {
         Ok(())
     }
 
+    /// Whether [`Self::remove_outputs`] removes the file `output`, which Bazel names from its execution
+    /// root.
+    pub fn removes(output: &str) -> bool {
+        BUILT.iter().any(|folder| output.contains(&format!("/bin/{folder}/")))
+    }
+
     /// A Bazel command in it.
     pub fn bazel(&self) -> Command {
         let mut command = Command::new(self.root.join("dev/bazel"));
