@@ -210,8 +210,7 @@ fn a_real_program() -> Result<()> {
     let program = std::slice::from_ref(&HYPERFINE);
     let workspace = Workspace::generate(Workspace::REMOTE, program, Tool::Prebuilt(splitlink()))?;
     let log = workspace.root.join("execution_log.json");
-    let log_flag = format!("--execution_log_json_file={}", log.display());
-    let local_flags = ["--host_compilation_mode=fastbuild", &log_flag];
+    let local_flags = ["--host_compilation_mode=fastbuild"];
     let mut remote_flags: Vec<String> = local_flags.map(str::to_owned).into();
     remote_flags.extend([
         format!("--remote_executor={executor}"),
@@ -230,6 +229,9 @@ fn a_real_program() -> Result<()> {
     let mut built = Vec::new();
     for flags in [&local_flags[..], &remote_flags] {
         succeed(workspace.bazel().arg("clean"))?;
+        // Every later command would begin a log of its own.
+        let log_flag = format!("--execution_log_json_file={}", log.display());
+        succeed(workspace.bazel().arg("build").args(flags).args([&log_flag, &HYPERFINE.label(Rules::Splitlink)]))?;
         let executable = workspace.build(program, Rules::Splitlink, flags)?.remove(0);
         built.push(fs::read(&executable)?);
         for line in COMMAND_LINES.iter().filter(|line| line.bin == HYPERFINE.bin && !line.timed) {
