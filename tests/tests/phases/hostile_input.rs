@@ -2,6 +2,7 @@
 //! the work of another. Every phase refuses it by name, or is not impressed.
 
 use anyhow::{Context, Result, ensure};
+use splitlink::lto::request::VERSION;
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
 use splitlink_tests::rustc_fixture::tools::{Toolchain, names_in, run, splitlink, succeed};
 use splitlink_tests::rustc_fixture::worker::{Action, Client};
@@ -153,7 +154,7 @@ fn a_request_to_the_engine_for_more_than_there_is() -> Outcome {
     for (offset, length) in [("0", "18446744073709551615"), ("18446744073709551615", "2"), ("4", "4611686018427387904"), ("100", "0")] {
         let module = format!(r#"{{"name": "m", "file": "module.bc", "offset": {offset}, "length": {length}, "on_demand": false}}"#);
         let options = r#""keep": [], "options": {"opt_level": "2", "llvm_args": []}"#;
-        project.write("request.json", format!(r#"{{"version": 1, "modules": [{module}], {options}}}"#))?;
+        project.write("request.json", format!(r#"{{"version": {VERSION}, "modules": [{module}], {options}}}"#))?;
         let mut engine = Command::new(splitlink().with_file_name("splitlink-lto"));
         let lib = Toolchain::stable().sysroot.join("lib");
         engine

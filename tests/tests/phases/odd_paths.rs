@@ -108,7 +108,16 @@ fn the_same_everywhere(name: &str, folders: &[&str], build: impl Fn(&Build<'_>) 
         fs::create_dir(project.dir.join(folder))?;
         let built = Build { project: &project, folder };
         build(&built)?;
-        let files = built.files()?;
+        let mut files = built.files()?;
+        if let Some(report) = files.get_mut("report.json") {
+            // Of a report, all but how the linker was called, which names inputs as they were given.
+            let mut value: serde_json::Value = serde_json::from_slice(report)?;
+            value["artifacts"][0]
+                .as_object_mut()
+                .and_then(|artifact| artifact.remove("linker"))
+                .context("there is no call of the linker")?;
+            *report = serde_json::to_vec(&value)?;
+        }
         if folder == FOLDERS[0] {
             ensure!(files.len() > 5, "only these were made: {:?}", files.keys());
             plain = files;
