@@ -1,15 +1,26 @@
 """Sets of Rust crates that the split builds, as a dependent needs them."""
 
-_EMPTY = struct(
-    dwos = depset(),
-    exchanged = depset(),
-    originals = depset(),
-    proc_macros = depset(),
-    purls = depset(),
-    rlibs = depset(),
-    rmetas = depset(),
-    versions = depset(),
-)
+def _of(
+        dwos = depset(),
+        exchanged = depset(),
+        originals = depset(),
+        proc_macros = depset(),
+        purls = depset(),
+        rlibs = depset(),
+        rmetas = depset(),
+        versions = depset()):
+    return struct(
+        dwos = dwos,
+        exchanged = exchanged,
+        originals = originals,
+        proc_macros = proc_macros,
+        purls = purls,
+        rlibs = rlibs,
+        rmetas = rmetas,
+        versions = versions,
+    )
+
+_EMPTY = _of()
 
 def _of_library(originals, rmeta, rlib, dwo, deps, version, purl):
     """Makes the set that a dependent of a library sees.
@@ -27,7 +38,7 @@ def _of_library(originals, rmeta, rlib, dwo, deps, version, purl):
     Returns:
         A crate set of the library and all it depends on.
     """
-    return struct(
+    return _of(
         dwos = depset([dwo], transitive = [deps.dwos]) if dwo else deps.dwos,
         exchanged = deps.exchanged,
         originals = depset(originals, transitive = [deps.originals]),
@@ -49,15 +60,11 @@ def _of_foreign(originals, rlibs, proc_macros):
     Returns:
         A crate set of the libraries.
     """
-    return struct(
-        dwos = depset(),
-        exchanged = depset(),
+    return _of(
         originals = depset(originals),
         proc_macros = depset(proc_macros),
-        purls = depset(),
         rlibs = depset(rlibs),
         rmetas = depset(rlibs),  # Their metadata may not be a file of its own.
-        versions = depset(),
     )
 
 def _of_native(dwos):
@@ -69,16 +76,7 @@ def _of_native(dwos):
     Returns:
         A crate set without crates.
     """
-    return struct(
-        dwos = dwos,
-        exchanged = depset(),
-        originals = depset(),
-        proc_macros = depset(),
-        purls = depset(),
-        rlibs = depset(),
-        rmetas = depset(),
-        versions = depset(),
-    )
+    return _of(dwos = dwos)
 
 def _of_proc_macro(originals, artifact, deps):
     """Makes the set that a dependent of a proc macro sees: the macro alone, which is linked.
@@ -92,15 +90,10 @@ def _of_proc_macro(originals, artifact, deps):
     Returns:
         A crate set of one proc macro.
     """
-    return struct(
-        dwos = depset(),
+    return _of(
         exchanged = deps.exchanged,
         originals = depset(originals),
         proc_macros = depset([artifact]),
-        purls = depset(),
-        rlibs = depset(),
-        rmetas = depset(),
-        versions = depset(),
     )
 
 def _of_build_script(exchanged, deps):
@@ -115,16 +108,7 @@ def _of_build_script(exchanged, deps):
     Returns:
         A crate set without crates.
     """
-    return struct(
-        dwos = depset(),
-        exchanged = depset(exchanged, transitive = [deps.exchanged]),
-        originals = depset(),
-        proc_macros = depset(),
-        purls = depset(),
-        rlibs = depset(),
-        rmetas = depset(),
-        versions = depset(),
-    )
+    return _of(exchanged = depset(exchanged, transitive = [deps.exchanged]))
 
 def _known(set):
     """Lists the files that the split replaces with its own.
@@ -153,7 +137,7 @@ def _union(sets):
         return _EMPTY
     if len(sets) == 1:
         return sets[0]
-    return struct(
+    return _of(
         dwos = depset(transitive = [s.dwos for s in sets]),
         exchanged = depset(transitive = [s.exchanged for s in sets]),
         originals = depset(transitive = [s.originals for s in sets]),

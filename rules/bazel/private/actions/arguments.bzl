@@ -97,6 +97,28 @@ def add_dwo(args, dwo):
     if dwo:
         args.add_all("--dwo-dir", [dwo], expand_directories = False)
 
+def add_dylibs(args, dylibs):
+    """Adds which dylibs a link prefers.
+
+    Args:
+        args: The Args of a `link-only` or `thin-link` action.
+        dylibs: What `find_dylibs` returned; None for a static link.
+
+    Returns:
+        What the action reads of them (depset of File).
+    """
+    if not dylibs:
+        return depset()
+    args.add("--prefer-dynamic")
+    if dylibs.of_setting:
+        args.add("--static-with-own-allocator")
+    args.add_all(dylibs.dylibs, before_each = "--dylib")
+    std = []
+    if dylibs.std.manifest:
+        args.add("--std-manifest", dylibs.std.manifest)
+        std = [dylibs.std.dylib, dylibs.std.manifest]
+    return depset(std, transitive = [dylibs.dylibs, dylibs.manifests])
+
 def add_exchanged(args, exchanged):
     """Adds which paths of a command stand for others.
 

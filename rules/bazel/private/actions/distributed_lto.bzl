@@ -1,7 +1,7 @@
 """The actions of distributed thin LTO that come before the link: the thin link, and one back end for each crate."""
 
 load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
-load(":arguments.bzl", "new_arguments")
+load(":arguments.bzl", "add_dylibs", "new_arguments")
 
 # Which folders `splitlink thin-link` writes besides one for each rlib.
 _FOLDERS = ["own", "std/alloc", "std/core", "std/rest", "std/std"]
@@ -39,22 +39,12 @@ def declare_distributed_lto(ctx, toolchains, link, crate_types, dylibs):
     args.add_all(link.rlibs, before_each = "--rlib")
     args.add("--sysroot", link.sysroot)
     args.add_all([crate_type for crate_type in crate_types if crate_type], before_each = "--crate-type")
-    inputs = [link.plan, link.modules]
-    transitive = [link.inputs, link.rlibs]
-    if dylibs:
-        args.add("--prefer-dynamic")
-        if dylibs.of_setting:
-            args.add("--static-with-own-allocator")
-        args.add_all(dylibs.dylibs, before_each = "--dylib")
-        transitive += [dylibs.dylibs, dylibs.manifests]
-        if dylibs.std.manifest:
-            args.add("--std-manifest", dylibs.std.manifest)
-            inputs += [dylibs.std.dylib, dylibs.std.manifest]
+    of_dylibs = add_dylibs(args, dylibs)
     args.add("--output-dir", linked.dirname)
     ctx.actions.run(
         executable = toolchains.tool,
         arguments = ["thin-link", args],
-        inputs = depset(inputs, transitive = transitive),
+        inputs = depset([link.plan, link.modules], transitive = [link.inputs, link.rlibs, of_dylibs]),
         outputs = [linked, std_bitcode] + indexes.values(),
         env = link.env,
         mnemonic = "SplitlinkThinLink",

@@ -3,7 +3,7 @@
 load("//rules/bazel/private:names.bzl", "named_as_typed")
 load("//rules/bazel/private:settings.bzl", "LinkerInfo", "LtoCacheInfo", "SwitchInfo")
 load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
-load(":arguments.bzl", "new_arguments")
+load(":arguments.bzl", "add_dylibs", "new_arguments")
 load(":distributed_lto.bzl", "declare_distributed_lto")
 load(":edges.bzl", "add_edges")
 
@@ -93,7 +93,6 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
             fail(("{}: --@splitlink//rules/bazel:lto_distributed makes no files of split debug information, which --fission asks for; " +
                   "leave one of them out").format(ctx.label))
         distributed = declare_distributed_lto(ctx, toolchains, link, outputs.keys(), dylibs)
-    if distributed:
         args.add("--thin-link", distributed.linked)
         args.add("--thin-objects", distributed.objects_directory)
     args.add("--plan", link.plan)
@@ -127,15 +126,8 @@ def declare_link_only(ctx, toolchains, link, outputs, report = None, manifest = 
     if distributed:
         inputs.append(distributed.linked)
         inputs += distributed.objects
+    transitive.append(add_dylibs(args, dylibs))
     if dylibs:
-        args.add("--prefer-dynamic")
-        if dylibs.of_setting:
-            args.add("--static-with-own-allocator")
-        args.add_all(dylibs.dylibs, before_each = "--dylib")
-        transitive += [dylibs.dylibs, dylibs.manifests]
-        if dylibs.std.manifest:
-            args.add("--std-manifest", dylibs.std.manifest)
-            inputs += [dylibs.std.dylib, dylibs.std.manifest]
         args.add_all(dylib_directories, before_each = "--dylib-dir")
     if report:
         args.add("--report", report)
