@@ -252,6 +252,12 @@ pub(crate) fn copy_into(scratch: &Scratch, from: &Path, to: &Path) -> Result<Pat
     fs::copy(from, &copy).with_context(|| cannot_write(to))?;
     Ok(copy)
 }
+
+/// Makes `to` another name of the file `from`, or a copy across file systems.
+pub(crate) fn link_or_copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
+}
+
 /// The message for a file that cannot be written.
 pub(crate) fn cannot_write(path: &Path) -> String {
     format!("cannot write `{}`\n  help: is its folder there and writable, and is there room on the disk?", path.display())

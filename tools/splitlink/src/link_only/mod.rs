@@ -23,7 +23,7 @@ pub(crate) mod version_scripts;
 
 use crate::files::scratch::{self, Finished, Scratch};
 use crate::formats::dylib_manifest;
-use crate::formats::offered::Offered;
+use crate::formats::offered::{Decision, Offered};
 use crate::formats::report::{self, LinkReport, PhaseTimes};
 use crate::lto::Lto;
 use crate::plan::crate_type::CrateType;
@@ -44,14 +44,7 @@ use std::time::Instant;
 /// own message.
 pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Result<()> {
     let began = Instant::now();
-    let mut plan = LinkPlan::read(&options.plan)?;
-    let rlibs = options.rlibs_for(&plan)?;
-    let offered = Offered::new(&rlibs, &options.dylibs, options.std_manifest.as_deref())?;
-    offered.check_builds(&plan)?;
-    plan.links
-        .iter_mut()
-        .filter(|link| link.crate_type == CrateType::Staticlib)
-        .try_for_each(|link| staticlib::add_bundled(link, &offered))?;
+    let Given { plan, rlibs, offered } = Given::read(options)?;
     // rustc itself gives a cdylib and a dylib of one crate the same name, and leaves the one that
     // it wrote last.
     for (at, (crate_type, output)) in outputs.iter().enumerate() {
@@ -101,9 +94,7 @@ pub fn run(options: &Options, outputs: &[(Option<CrateType>, PathBuf)]) -> Resul
     let mut jobs = Vec::with_capacity(outputs.len());
     for (crate_type, output) in outputs {
         let link = link_for(&plan, *crate_type)?;
-        let prefer_dynamic = options.prefer_dynamic || plan.prefer_dynamic;
-        let decision =
-            offered.decide(&plan, link, prefer_dynamic, options.static_with_own_allocator).with_context(|| cannot(&plan, link))?;
+        let decision = decide(options, &plan, link, &offered)?;
         jobs.push((link, output, decision, Scratch::beside(output)?));
     }
     let links: Vec<Linking<'_>> = jobs
@@ -220,6 +211,33 @@ fn warn_of_what_is_not_done(links: &[Linking<'_>]) {
     if options.print_command && links.iter().any(|linking| !linking.link.crate_type.is_made_by_linker()) {
         eprintln!("note: no linker makes a staticlib, so there is no command for it");
     }
+}
+
+/// What links are made of.
+struct Given {
+    plan: LinkPlan,
+    rlibs: Vec<PathBuf>,
+    offered: Offered,
+}
+
+impl Given {
+    fn read(options: &Options) -> Result<Self> {
+        let mut plan = LinkPlan::read(&options.plan)?;
+        let rlibs = options.rlibs_for(&plan)?;
+        let offered = Offered::new(&rlibs, &options.dylibs, options.std_manifest.as_deref())?;
+        offered.check_builds(&plan)?;
+        plan.links
+            .iter_mut()
+            .filter(|link| link.crate_type == CrateType::Staticlib)
+            .try_for_each(|link| staticlib::add_bundled(link, &offered))?;
+        Ok(Self { plan, rlibs, offered })
+    }
+}
+
+/// The formats of what `link` depends on.
+fn decide<'a>(options: &Options, plan: &'a LinkPlan, link: &'a Link, offered: &'a Offered) -> Result<Decision<'a>> {
+    let prefer_dynamic = options.prefer_dynamic || plan.prefer_dynamic;
+    offered.decide(plan, link, prefer_dynamic, options.static_with_own_allocator).with_context(|| cannot(plan, link))
 }
 
 fn cannot(plan: &LinkPlan, link: &Link) -> String {

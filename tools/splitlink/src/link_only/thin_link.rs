@@ -4,17 +4,16 @@
 use super::line::{Line, Part};
 use super::linking::{Linking, Options};
 use super::optimise::{self, Member};
-use super::{cannot, link_for, staticlib};
+use super::{Given, cannot, decide, link_for};
 use crate::files::crates;
 use crate::files::scratch::{self, PUBLISH, Scratch};
-use crate::formats::offered::Offered;
 use crate::lto::Lto;
 use crate::lto::request::Bitcode;
 use crate::lto::thin::distributed::{
     self, CrateGroup, CrateModules, IndexedModule, LINK_FILE, LinkedGroup, MODULES_FILE, STD_BITCODE, ThinLink, digest,
 };
 use crate::plan::crate_type::CrateType;
-use crate::plan::{Item, LinkPlan, LtoOptions};
+use crate::plan::{Item, LtoOptions};
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -49,14 +48,7 @@ pub fn run(options: &Options, crate_types: &[CrateType], output_dir: &Path) -> R
     if let Some(twice) = crate_types.iter().enumerate().find_map(|(at, one)| crate_types[..at].contains(one).then_some(one)) {
         bail!("`--crate-type {twice}` is given twice\n  help: give it once");
     }
-    let mut plan = LinkPlan::read(&options.plan)?;
-    let rlibs = options.rlibs_for(&plan)?;
-    let offered = Offered::new(&rlibs, &options.dylibs, options.std_manifest.as_deref())?;
-    offered.check_builds(&plan)?;
-    plan.links
-        .iter_mut()
-        .filter(|link| link.crate_type == CrateType::Staticlib)
-        .try_for_each(|link| staticlib::add_bundled(link, &offered))?;
+    let Given { plan, rlibs, offered } = Given::read(options)?;
     let mut places = options.places();
     places.inputs("an rlib", &rlibs);
     places.output_folder("the folder of the thin link", output_dir);
@@ -65,9 +57,7 @@ pub fn run(options: &Options, crate_types: &[CrateType], output_dir: &Path) -> R
     let mut jobs = Vec::with_capacity(wanted.len());
     for crate_type in wanted {
         let link = link_for(&plan, crate_type)?;
-        let prefer_dynamic = options.prefer_dynamic || plan.prefer_dynamic;
-        let decision =
-            offered.decide(&plan, link, prefer_dynamic, options.static_with_own_allocator).with_context(|| cannot(&plan, link))?;
+        let decision = decide(options, &plan, link, &offered)?;
         jobs.push((link, decision, Scratch::beside(output_dir)?));
     }
     let links: Vec<Linking<'_>> =
@@ -220,10 +210,10 @@ fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
 
 /// Puts the file `from` at `to`, too, unless that is there: it is the same then.
 fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
-    if to.exists() || fs::hard_link(from, to).is_ok() {
+    if to.exists() {
         return Ok(());
     }
-    fs::copy(from, to).map(drop).with_context(|| scratch::cannot_write(to))
+    scratch::link_or_copy(from, to).with_context(|| scratch::cannot_write(to))
 }
 
 /// Moves all files in `made` to the same places in `output_dir`, or none.

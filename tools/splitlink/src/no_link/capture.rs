@@ -168,9 +168,7 @@ fn save(file: &Path, into: &Path, number: usize) -> Result<PathBuf> {
     let copy = into.join(number.to_string());
     // A hard link outlives rustc's own name for the file and copies nothing; rustc's temporary
     // folder may be elsewhere.
-    if fs::hard_link(file, &copy).is_err() {
-        fs::copy(file, &copy).with_context(|| format!("cannot keep a copy of rustc's `{}`", file.display()))?;
-    }
+    scratch::link_or_copy(file, &copy).with_context(|| format!("cannot keep a copy of rustc's `{}`", file.display()))?;
     Ok(copy)
 }
 

@@ -195,9 +195,8 @@ fn publish_modules(files: &BTreeMap<String, PathBuf>, modules: &Path, is_increme
             // The capture may hold a file of several links once; a copy is needed only across file
             // systems, and where rustc keeps the same file for its next run: who writes to a module
             // or changes its mode must not do so there.
-            if is_incremental || fs::hard_link(from, &to).is_err() {
-                fs::copy(from, &to).with_context(|| scratch::cannot_write(&to))?;
-            }
+            let put = if is_incremental { fs::copy(from, &to).map(drop) } else { scratch::link_or_copy(from, &to) };
+            put.with_context(|| scratch::cannot_write(&to))?;
         }
         Ok(())
     };

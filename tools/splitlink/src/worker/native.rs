@@ -50,7 +50,7 @@ fn fill(kept: &Path, dir: &Path, sandbox: &Path) -> Result<()> {
         }
         let to = kept.join(entry.file_name());
         if real.starts_with(sandbox) {
-            fs::hard_link(&real, &to).or_else(|_| fs::copy(&real, &to).map(drop)).with_context(|| scratch::cannot_write(&to))?;
+            scratch::link_or_copy(&real, &to).with_context(|| scratch::cannot_write(&to))?;
         } else {
             // The sandbox is made of links to files that outlast it.
             std::os::unix::fs::symlink(&real, &to).with_context(|| scratch::cannot_write(&to))?;
