@@ -12,6 +12,7 @@
 //! | [`mach_o`] | the same of a Mach-O file |
 //! | [`disassembly`] | the functions of an artifact, and what they call |
 //! | [`distributed`] | thin LTO in actions of their own |
+//! | [`gdb`] | what a debugger says of a program |
 //! | [`archive`] | the members and the symbol index of a staticlib |
 //! | [`small_disk`] | a file system that is easily full, or read-only |
 //! | [`lto_library`] | a library of several crates that thin LTO is quick with |
@@ -24,6 +25,7 @@ pub mod case;
 pub mod disassembly;
 pub mod distributed;
 pub mod elf;
+pub mod gdb;
 pub mod graph;
 pub mod link_line;
 pub mod lto_library;

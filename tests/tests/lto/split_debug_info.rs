@@ -3,8 +3,9 @@
 
 use anyhow::{Context, Result, ensure};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionFlags};
+use splitlink_tests::rustc_fixture::gdb;
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
-use splitlink_tests::rustc_fixture::tools::{Failure, names_in, run, skip, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, names_in, run, succeed};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -146,13 +147,9 @@ fn what_is_loaded_is_the_same() -> Outcome {
     Ok(())
 }
 
-/// What gdb says of `out/moved/NAME`, but for addresses.
-fn gdb(project: &Project, name: &str) -> Result<String> {
-    let dir = project.dir.join("out/moved");
+/// What gdb says of `out/moved/NAME`.
+fn said_by_gdb(project: &Project, name: &str) -> Result<String> {
     let commands = [
-        "set debuginfod enabled off",
-        "set confirm off",
-        "set print address off",
         "break dep::shifted",
         "break app::other::sum",
         "run",
@@ -168,19 +165,13 @@ fn gdb(project: &Project, name: &str) -> Result<String> {
         "ptype dep::Point",
         "info line dep::describe<f64>",
     ];
-    let mut command = Command::new("gdb");
-    command.current_dir(&dir).args(["-nx", "-batch"]).args(commands.iter().flat_map(|command| ["-ex", command])).arg(format!("./{name}"));
-    let said = String::from_utf8_lossy(&run(&mut command)?.stdout).replace("./", "");
-    // Where it stands in a source that it cannot show.
-    let said: String = said.split_inclusive('\n').filter(|line| !line.contains("\tin ")).collect();
-    let without = said.split_inclusive(char::is_whitespace).filter(|word| !word.contains("0x") && !word.starts_with("[Inferior"));
-    Ok(without.collect::<String>().replace(&*dir.to_string_lossy(), "").replace(name, "program"))
+    // Not where it stands in a source that it cannot show.
+    gdb::says(&project.dir.join("out/moved"), name, &commands, |line| !line.contains("\tin "))
 }
 
 #[test]
 fn a_debugger_sees_the_same() -> Outcome {
-    if run(Command::new("gdb").arg("--version")).is_err() {
-        skip("no `gdb` here to look at debug information; `apt-get install gdb` enables it");
+    if !gdb::is_there() {
         return Ok(());
     }
     for lto in ["thin", "fat"] {
@@ -193,13 +184,13 @@ fn a_debugger_sees_the_same() -> Outcome {
         }
         fs::rename(project.dir.join("out/artifact.dwp"), project.dir.join("out/moved/beside1.dwp"))?;
         fs::remove_dir_all(project.dir.join("out/lto.dwo"))?;
-        let inside = gdb(&project, "inside0")?;
+        let inside = said_by_gdb(&project, "inside0")?;
         for part in ["dep.rs:4", "by = 40", "x: 2", "struct dep::Point"] {
             ensure_says(&inside, part)?;
         }
-        let beside = gdb(&project, "beside1")?;
+        let beside = said_by_gdb(&project, "beside1")?;
         assert!(beside == inside, "{lto}: with the package:\n{beside}\nwith it inside:\n{inside}");
-        let absent = gdb(&project, "absent2")?;
+        let absent = said_by_gdb(&project, "absent2")?;
         assert!(!absent.contains("by = 40"), "{lto}: gdb has debug information from elsewhere:\n{absent}");
     }
     Ok(())

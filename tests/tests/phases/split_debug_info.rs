@@ -3,8 +3,9 @@
 
 use anyhow::{Context, Result, ensure};
 use object::{Object as _, ObjectSection as _};
+use splitlink_tests::rustc_fixture::gdb;
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
-use splitlink_tests::rustc_fixture::tools::{Failure, names_in, run, skip, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, names_in, run, succeed};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Output};
@@ -180,13 +181,9 @@ fn nothing_of_it_is_linked() -> Outcome {
     Ok(())
 }
 
-/// What gdb says of the program `out/moved/NAME`, but for addresses.
-fn gdb(project: &Project, name: &str) -> Result<String> {
-    let dir = project.dir.join("out/moved");
+/// What gdb says of the program `out/moved/NAME`.
+fn said_by_gdb(project: &Project, name: &str) -> Result<String> {
     let commands = [
-        "set debuginfod enabled off",
-        "set confirm off",
-        "set print address off",
         "break dep::shifted",
         "break app::other::sum",
         "info breakpoints",
@@ -204,19 +201,12 @@ fn gdb(project: &Project, name: &str) -> Result<String> {
         "info line dep::describe<f64>",
         "info scope app::main",
     ];
-    let mut command = Command::new("gdb");
-    command.current_dir(&dir).args(["-nx", "-batch"]).args(commands.iter().flat_map(|command| ["-ex", command])).arg(format!("./{name}"));
-    let output = run(&mut command)?;
-    // What it says on standard error is of sources that it cannot show, and of its own index.
-    let said = String::from_utf8_lossy(&output.stdout).replace("./", "");
-    let without_addresses = said.split_inclusive(char::is_whitespace).filter(|word| !word.contains("0x") && !word.starts_with("[Inferior"));
-    Ok(without_addresses.collect::<String>().replace(&*dir.to_string_lossy(), "").replace(name, "program"))
+    gdb::says(&project.dir.join("out/moved"), name, &commands, |_| true)
 }
 
 #[test]
 fn a_debugger_sees_the_same() -> Outcome {
-    if run(Command::new("gdb").arg("--version")).is_err() {
-        skip("no `gdb` here to look at debug information; `apt-get install gdb` enables it");
+    if !gdb::is_there() {
         return Ok(());
     }
     let project = project("gdb")?;
@@ -234,13 +224,13 @@ fn a_debugger_sees_the_same() -> Outcome {
     for folder in ["out/dep.dwo", "out/own.dwo"] {
         fs::remove_dir_all(project.dir.join(folder))?;
     }
-    let inside = gdb(&project, "inside0")?;
+    let inside = said_by_gdb(&project, "inside0")?;
     for part in ["dep.rs:4", "by = 40", "moved = 42", "x: 2", "start = dep::Point", "list = ", "struct dep::Point"] {
         assert!(inside.contains(part), "gdb says no `{part}`:\n{inside}");
     }
-    let beside = gdb(&project, "beside1")?;
+    let beside = said_by_gdb(&project, "beside1")?;
     assert!(beside == inside, "with the package:\n{beside}\nwith it inside:\n{inside}");
-    let absent = gdb(&project, "absent2")?;
+    let absent = said_by_gdb(&project, "absent2")?;
     assert!(!absent.contains("moved = 42"), "gdb has debug information from elsewhere:\n{absent}");
     Ok(())
 }
