@@ -73,24 +73,37 @@ fn is_called(files: &OwnedFd, number: &CStr, part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::{self, File};
+    use std::fs;
+    use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
     use std::process::{Child, Command, Stdio};
+    use std::time::Duration;
 
-    /// A process that has the file `path` open until its input ends.
+    /// A process that has the file `path` open until its input ends, which it opens itself: what
+    /// this process has open, processes that other tests start would have for a moment, too.
     fn holder(path: &str, as_user: Option<u32>) -> Child {
         use std::os::unix::process::CommandExt;
-        let mut command = Command::new("cat");
-        command.stdin(Stdio::piped()).stdout(File::options().append(true).create(true).open(path).unwrap());
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"exec cat >>"$1""#, "sh", path]).stdin(Stdio::piped());
         if let Some(user) = as_user {
             command.uid(user);
         }
-        command.spawn().unwrap()
+        let mut holder = command.spawn().unwrap();
+        // What it got is in the file once it is open.
+        holder.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        while !fs::metadata(path).is_ok_and(|file| file.len() == 1) {
+            assert!(holder.try_wait().unwrap().is_none(), "{path} is not written");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        holder
     }
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("splitlink-open-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
+        // Other users write there, too.
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
         folder
     }
 
