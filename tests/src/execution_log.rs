@@ -14,6 +14,8 @@ pub struct Spawn {
     pub mnemonic: String,
     /// How it was run: `worker`, `linux-sandbox` and so on.
     pub runner: String,
+    /// How many bytes its inputs have together.
+    pub input_bytes: u64,
     /// The first file that it writes.
     pub output: String,
     /// When it began, in seconds since midnight (UTC).
@@ -38,10 +40,16 @@ fn spawn(value: &Value) -> Result<Spawn> {
     Ok(Spawn {
         mnemonic: text(&value["mnemonic"]),
         runner: text(&value["runner"]),
+        input_bytes: value["inputs"].as_array().into_iter().flatten().map(size).sum(),
         output: text(&value["listedOutputs"][0]),
         start: since_midnight(&start).with_context(|| format!("the execution log's time `{start}`"))?,
         seconds: took.strip_suffix('s').and_then(|seconds| seconds.parse().ok()).with_context(|| format!("the time `{took}`"))?,
     })
+}
+
+/// The size of a file. In JSON that form of numbers is a text.
+fn size(file: &Value) -> u64 {
+    file["digest"]["sizeBytes"].as_str().and_then(|size| size.parse().ok()).unwrap_or_default()
 }
 
 /// Reads a time as in `2026-01-31T12:34:56.789Z`.

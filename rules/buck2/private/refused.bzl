@@ -10,12 +10,12 @@ _ATTRIBUTES = {
     "bolt_flags": "nothing runs BOLT after the link; take the attribute away, or `load` the prelude's own rule",
     "bolt_profile": "nothing runs BOLT after the link; take the attribute away, or `load` the prelude's own rule",
     "enable_distributed_thinlto": "thin LTO runs inside the action that links; take `lto = \"thin\"` in its place",
-    "extra_dwp_flags": "debug information is not split; take the attribute away, or `load` the prelude's own rule",
+    "extra_dwp_flags": "splitlink packs debug information by itself, and has no such flags; take the attribute away, or `load` the prelude's own rule",
     "has_content_based_path": "the program's path is by configuration; take the attribute away",
     "link_group": "there are no link groups; take the attribute away, or `load` the prelude's own rule",
     "link_group_map": "there are no link groups; take the attribute away, or `load` the prelude's own rule",
     "link_group_min_binary_node_count": "there are no link groups; take the attribute away, or `load` the prelude's own rule",
-    "separate_debug_info": "debug information stays in the artifact; take the attribute away",
+    "separate_debug_info": "debug information is in the artifact, or in its `[dwp]` if the C++ toolchain's `split_debug_mode` is `split`; take the attribute away",
     "transformation_spec": "native dependencies are linked as they are; take the attribute away, or `load` the prelude's own rule",
     "_build_info": "nothing is stamped after the link; take the attribute away, or `load` the prelude's own rule",
 }
@@ -46,17 +46,3 @@ def refuse_linkage(ctx: AnalysisContext, linkage: str):
                 linkage,
             ),
         )
-
-def refuse_split_debug_info(ctx: AnalysisContext, compile_ctx):
-    """Fails if the C++ toolchain wants debug information in files of its own.
-
-    Args:
-        ctx: The rule's context.
-        compile_ctx: What the prelude's `compile_context` returned.
-    """
-    mode = compile_ctx.cxx_toolchain_info.split_debug_mode
-    if mode and mode.value != "none":
-        fail("{}: the C++ toolchain's `split_debug_mode` is `{}`, and splitlink's rules keep debug information in the artifact; set it to `none`".format(
-            ctx.label.raw_target(),
-            mode.value,
-        ))

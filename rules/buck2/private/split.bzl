@@ -1,5 +1,6 @@
 """The actions of a crate that is linked: one that compiles it, one that links it."""
 
+load("//rules/buck2/private/actions:dwp.bzl", "declare_dwp")
 load("//rules/buck2/private/actions:html_report.bzl", "declare_html_report")
 load("//rules/buck2/private/actions:link_only.bzl", "declare_link_only")
 load("//rules/buck2/private/actions:no_link.bzl", "declare_no_link")
@@ -11,6 +12,7 @@ load(":native_links.bzl", "native_links")
 load(":prelude.bzl", "DEFAULT_STATIC_LINK_STRATEGY", "LinkStrategy", "process_link_strategy_for_pic_behavior")
 load(":providers.bzl", "SplitlinkToolchainInfo")
 load(":refused.bzl", "refuse_attributes")
+load(":split_debug_info.bzl", "find_dwos", "splits_debug_info")
 
 def check_target(ctx: AnalysisContext):
     """Fails if a target cannot be built as it says.
@@ -91,6 +93,16 @@ def split(
     dependencies = find_dependencies(ctx, compile_ctx, link_strategy)
     native = native_links(ctx, compile_ctx, link_strategy, directory, outputs.get("bin"))
     dylibs = find_dylibs(ctx, directory)
+    lto = ctx.attrs._rust_toolchain[SplitlinkToolchainInfo].lto
+    is_debug_info_split = splits_debug_info(ctx, compile_ctx)
+    dwos = find_dwos(ctx, compile_ctx, link_strategy) if is_debug_info_split else []
+
+    # With LTO that of the crate itself is split when it is linked; of a library's dylib nothing is
+    # compiled.
+    dwo_dir = None
+    if is_debug_info_split and lto == "off" and not dylib_of:
+        dwo_dir = ctx.actions.declare_output(directory + "/dwo", dir = True)
+        dwos.append(dwo_dir)
     compiled = declare_no_link(
         ctx,
         compile_ctx,
@@ -103,17 +115,18 @@ def split(
         default_roots = default_roots,
         flags = flags,
         dylib_of = dylib_of,
+        dwo_dir = dwo_dir,
     )
 
     # With LTO, artifacts whose formats agree share a run. Without it they have nothing to share, so
     # none waits for the others.
-    lto = ctx.attrs._rust_toolchain[SplitlinkToolchainInfo].lto
     groups = [outputs] if lto != "off" else [{crate_type: output} for crate_type, output in outputs.items()]
     manifest = None
     sub_targets = {}
     for group in groups:
         within = directory if len(groups) == 1 else directory + "/" + group.keys()[0]
-        link = declare_link_only(ctx, compile_ctx, compiled, dependencies, native, dylibs, group, within)
+        dwo_of_lto = ctx.actions.declare_output(within + "/dwo_of_lto", dir = True) if is_debug_info_split and lto != "off" else None
+        link = declare_link_only(ctx, compile_ctx, compiled, dependencies, native, dylibs, group, within, dwo_of_lto)
         manifest = manifest or link.manifest
         about = {
             "explain": _explain(ctx, link.report, within),
@@ -131,6 +144,9 @@ def split(
         about["html"] = declare_html_report(ctx, link.report, sizes.values(), dependencies, within)
         for crate_type in group:
             of_artifact = {"sizes": [DefaultInfo(default_output = sizes[crate_type])]} if crate_type in sizes else {}
+            if is_debug_info_split and crate_type != "staticlib":
+                dwp = declare_dwp(ctx, group[crate_type], dwos + ([dwo_of_lto] if dwo_of_lto else []), within, crate_type)
+                of_artifact["dwp"] = [DefaultInfo(default_output = dwp)]
             sub_targets[crate_type] = about | of_artifact | {"sbom": declare_sbom(ctx, link.report, dependencies, within, crate_type)}
     runtime_files = list(native.runtime_files)
     if dylibs:

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod buck2;
+mod debug_information;
 mod edit_loop;
 mod formats;
 mod incremental;
@@ -19,9 +20,10 @@ use anyhow::{Result, bail};
 /// A benchmark: its name, how it is called, and what runs it with the arguments behind its name.
 type Benchmark = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 10] = [
+const BENCHMARKS: [Benchmark; 11] = [
     ("analysis", analysis::USAGE, analysis::bench),
     ("buck2", buck2::USAGE, buck2::bench),
+    ("debug_information", debug_information::USAGE, debug_information::bench),
     ("edit_loop", edit_loop::USAGE, edit_loop::bench),
     ("formats", formats::USAGE, formats::bench),
     ("incremental", incremental::USAGE, incremental::bench),

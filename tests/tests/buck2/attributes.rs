@@ -10,11 +10,11 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("bolt_flags", &["do not support `bolt_flags`", "BOLT"]),
     ("bolt_profile", &["do not support `bolt_profile`", "BOLT"]),
     ("enable_distributed_thinlto", &["do not support `enable_distributed_thinlto`", "lto = \"thin\""]),
-    ("extra_dwp_flags", &["do not support `extra_dwp_flags`", "debug information is not split"]),
+    ("extra_dwp_flags", &["do not support `extra_dwp_flags`", "has no such flags"]),
     ("has_content_based_path", &["do not support `has_content_based_path`", "take the attribute away"]),
     ("link_group_map", &["do not support `link_group_map`", "no link groups"]),
     ("link_group_min_binary_node_count", &["do not support `link_group_min_binary_node_count`", "no link groups"]),
-    ("separate_debug_info", &["do not support `separate_debug_info`", "stays in the artifact"]),
+    ("separate_debug_info", &["do not support `separate_debug_info`", "in its `[dwp]`"]),
     ("_build_info", &["do not support `_build_info`", "nothing is stamped"]),
     ("shared", &["`preferred_linkage` is `static`, and this rule makes a shared library"]),
     ("static", &["`preferred_linkage` is `shared`, and this rule makes a static library"]),
@@ -33,11 +33,11 @@ fn refused_by_name() -> Result<(), Failure> {
     assert_eq!(project.buck2(&["run", "root//attributes:accepted"])?, "accepted\n");
 
     let toolchain = "load(\"@root//attributes:toolchain.bzl\", \"cxx_toolchain_with\")\n\n\
-                     cxx_toolchain_with(\n    name = \"cxx\",\n    base = \":cxx_whole\",\n    split_debug_mode = \"split\",\n    \
+                     cxx_toolchain_with(\n    name = \"cxx\",\n    base = \":cxx_whole\",\n    split_debug_mode = \"single\",\n    \
                      visibility = [\"PUBLIC\"],\n)\n\nsystem_cxx_toolchain(\n    name = \"cxx_whole\",";
     project.change_toolchains(&[("system_cxx_toolchain(\n    name = \"cxx\",", toolchain)])?;
     let message = project.buck2_fails(&["build", "root//attributes:accepted"])?;
-    assert!(message.contains("the C++ toolchain's `split_debug_mode` is `split`"), "{message}");
+    assert!(message.contains("the C++ toolchain's `split_debug_mode` is `single`"), "{message}");
     Ok(())
 }
 

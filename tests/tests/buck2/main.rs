@@ -9,4 +9,5 @@ mod remote_execution;
 mod rules;
 mod sbom;
 mod shared_rustc;
+mod split_debug_info;
 mod toolchains;

@@ -1,6 +1,6 @@
 //! `splitlink rustc`, as a build system calls it that asks for hollow rlibs by `-Zno-codegen`.
 
-use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, empty_folder, run, splitlink, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, empty_folder, names_in, run, splitlink, succeed};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -78,6 +78,31 @@ fn behind_an_interface() -> Result<(), Failure> {
     assert_eq!(succeed(&mut Command::new(dir.join("main")))?.stdout, b"43\n");
     let others = ["-Zno-codegen", "--cap-lints=allow"];
     assert_ne!(build(43, "others", &others)?, build(44, "others", &others)?);
+    Ok(())
+}
+
+/// `.dwo` files are where the command wants them, and nowhere else, whatever else is asked for.
+#[test]
+fn split_debug_information() -> Result<(), Failure> {
+    let dir = empty_folder("stand_in_dwo")?;
+    fs::write(dir.join("lib.rs"), "pub fn f() -> u32 { 42 }\npub fn g<T: Copy>(t: T) -> T { t }\n")?;
+    let shared = ["--share-within=BUILD", "--max-idle=60"];
+    for (folder, options) in [("plain", &[][..]), ("interface", &["--interface"]), ("shared", &shared)] {
+        for (kind, more) in [("hollow", &["-Zno-codegen"][..]), ("compiled", &[])] {
+            let (emit, out) = (format!("--emit=link={folder}/{kind}/liblib-1.rlib"), format!("--out-dir={folder}/{kind}/extra"));
+            let mut command = Command::new(splitlink());
+            command.args(["rustc", "--stable"]).args(options).arg("--").arg(&Toolchain::stable().rustc).args(LIBRARY);
+            command.args(["lib.rs", "-g", "-Csplit-debuginfo=unpacked", &emit, &out]).args(more);
+            succeed(command.current_dir(&dir).env("RUSTC_BOOTSTRAP", "1").env("BUILD", folder))?;
+        }
+        assert!(names_in(&dir.join(folder).join("hollow/extra")).is_empty(), "{folder}");
+        let beside = names_in(&dir.join(folder).join("compiled/extra"));
+        assert!(!beside.is_empty() && beside.iter().all(|name| name.ends_with(".rcgu.dwo")), "{folder}: {beside:?}");
+        let listed = succeed(Command::new("ar").arg("t").arg(dir.join(folder).join("compiled/liblib-1.rlib")))?;
+        let members = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let has = |end: &str| members.lines().any(|name| name.ends_with(end));
+        assert!(has(".rcgu.o") && has(".rmeta") && !has(".dwo"), "{folder}: {members}");
+    }
     Ok(())
 }
 

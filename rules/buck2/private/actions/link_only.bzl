@@ -33,7 +33,8 @@ def declare_link_only(
         native: struct,
         dylibs: struct | None,
         outputs: dict[str, Artifact],
-        directory: str) -> struct:
+        directory: str,
+        dwo_dir: Artifact | None = None) -> struct:
     """Declares the action that links a crate, as one crate type or several.
 
     Args:
@@ -45,6 +46,8 @@ def declare_link_only(
         dylibs: What `find_dylibs` returned: what it may be linked with dynamically.
         outputs: The artifacts to write, by crate type.
         directory: The folder for the action's other outputs.
+        dwo_dir: The folder for the split debug information of what LTO makes. Default: it stays
+            inside.
 
     Returns:
         A struct of `report` (Artifact) and `manifest` (Artifact; None if no output is a dylib).
@@ -62,6 +65,7 @@ def declare_link_only(
         cmd_args(split.sysroot, format = "--sysroot={}"),
         "--lto=" + split.lto if split.lto != "off" else [],
         cmd_args(split.lto_engine, format = "--lto-engine={}") if split.lto == "fat" else [],
+        cmd_args(dwo_dir.as_output(), format = "--dwo-dir={}") if dwo_dir else [],
         "--linker=" + linker if linker != "default" else [],
         link_arguments(dylibs, outputs.keys()),
         cmd_args(report.as_output(), format = "--report={}"),

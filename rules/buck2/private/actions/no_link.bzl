@@ -2,7 +2,6 @@
 
 load("//rules/buck2/private:prelude.bzl", "at_argfile", "attr_crate", "crate_root", "process_env")
 load("//rules/buck2/private:providers.bzl", "SplitlinkToolchainInfo")
-load("//rules/buck2/private:refused.bzl", "refuse_split_debug_info")
 
 def _lints(flag: str, lints: list[typing.Any]) -> cmd_args:
     return cmd_args([lint for lint in lints if not str(lint).startswith('"clippy::')], format = "-" + flag + "{}")
@@ -40,7 +39,6 @@ def _rustc_arguments(
     edition = ctx.attrs.edition or toolchain.default_edition
     if not edition:
         fail("{} has no `edition`, and the Rust toolchain has no `default_edition`. Set one of them.".format(ctx.label))
-    refuse_split_debug_info(ctx, compile_ctx)
     crate = attr_crate(ctx)
     if crate.dynamic:
         fail("{}: a crate that is linked through splitlink needs a name that is known beforehand; set `crate`".format(ctx.label))
@@ -83,7 +81,8 @@ def declare_no_link(
         relocation_model: str,
         default_roots: list[str],
         flags: list[typing.Any],
-        dylib_of: Artifact | None) -> struct:
+        dylib_of: Artifact | None,
+        dwo_dir: Artifact | None) -> struct:
     """Declares the action that compiles a crate as far as its link plan.
 
     Args:
@@ -99,6 +98,7 @@ def declare_no_link(
         flags: More flags for rustc.
         dylib_of: The metadata (Artifact) of the library whose dylib is planned, in place of a crate
             of its own; None for a crate of its own.
+        dwo_dir: The folder for its split debug information; None if it stays inside.
 
     Returns:
         A struct of `plan` and `modules` (Artifact).
@@ -128,6 +128,7 @@ def declare_no_link(
         "--crate-types=" + ",".join(crate_types) if len(crate_types) > 1 else [],
         cmd_args(dylib_of, format = "--dylib-of={}") if dylib_of else [],
         "--lto" if split.lto != "off" else [],
+        cmd_args(dwo_dir.as_output(), format = "--dwo-dir={}") if dwo_dir else [],
         cmd_args(dependencies.metadata.project_as_args("artifacts_args"), format = "--metadata={}"),
         cmd_args(dependencies.proc_macros.project_as_args("artifacts_args"), format = "--proc-macro={}"),
         "--",

@@ -5,9 +5,10 @@
 //! Every other command is passed on to rustc.
 
 use super::emitted::Emitted;
-use super::split_debug_info::SplitDebugInfo;
+use super::split_debug_info::{self, SplitDebugInfo};
 use super::{interface, library};
 use crate::compile::dependencies::add_inputs;
+use crate::files::archive::Archive;
 use crate::files::paths::Places;
 use crate::files::rlib;
 use crate::files::scratch::{self, Scratch};
@@ -42,7 +43,10 @@ pub fn run(stable: bool, of_interface: bool, share: &shared::Options, command: &
     let bootstrap = !stable || without_unstable(&mut args)?;
     let mut args = RustcArgs::parse(args);
     let knows_interfaces = of_interface;
+    // rustc writes `.dwo` files where the command says, as long as it runs for that command alone.
+    let is_debug_info_split = split_debug_info::asked(&args) == Some("unpacked");
     let of_interface = of_interface
+        && !is_debug_info_split
         && worker.is_none()
         && library(&args).is_some()
         && !is_of_others(&args)
@@ -52,7 +56,7 @@ pub fn run(stable: bool, of_interface: bool, share: &shared::Options, command: &
         return for_both(program, args, worker);
     }
     // Metadata of an interface and the code are of two runs.
-    if let (Some(rlib), false) = (library(&args), bootstrap || of_interface)
+    if let (Some(rlib), false) = (library(&args), bootstrap || of_interface || is_debug_info_split)
         && let Some(request) = Call::new(share, program, &args, !hollow, &rlib)
         && let Some(reply) = client::ask(&request, &share.limits)
     {
@@ -180,7 +184,14 @@ fn compile(program: &str, mut args: RustcArgs, rlib: &Path, bootstrap: bool) -> 
     library::embed_no_bitcode(&mut args);
     args.push("emit", format!("metadata={}", scratch.path().join(library::RMETA).display()));
     let place = |kind: &str, path: &Path| (kind != "metadata").then(|| path.to_owned());
-    messages::run_command(rustc(program, bootstrap), args, Until::EndWithAll, Watcher { place: Some(&place), ..Watcher::default() })
+    let is_debug_info_split = split_debug_info::asked(&args) == Some("unpacked");
+    messages::run_command(rustc(program, bootstrap), args, Until::EndWithAll, Watcher { place: Some(&place), ..Watcher::default() })?;
+    // rustc puts `.dwo` files into the rlib, too, where no linker and no `dwp` reads them.
+    let without = scratch.path().join(library::RLIB);
+    if is_debug_info_split && split_debug_info::write_without_dwo(&Archive::read(rlib)?, &without)? {
+        scratch::publish(&without, rlib)?;
+    }
+    Ok(())
 }
 
 fn call(program: &str, args: RustcArgs, bootstrap: bool) -> Result<()> {

@@ -129,14 +129,8 @@ impl<'a> SplitDebugInfo<'a> {
         for member in archive.members.iter().filter(|member| member.name.ends_with(".o")) {
             check_name(archive.contents(member), crate_name, folder)?;
         }
-        if !archive.members.iter().any(|member| member.name.ends_with(EXTENSION)) {
-            return Ok(made);
-        }
-        let mut builder = Builder::default();
-        builder.add_archive(&archive, |name| !name.ends_with(EXTENSION));
         let without = made.with_file_name("without-dwo.rlib");
-        builder.write(&without)?;
-        Ok(without)
+        Ok(if write_without_dwo(&archive, &without)? { without } else { made })
     }
 
     /// Checks that no object of `files` names the folder `folder` in a skeleton.
@@ -153,6 +147,21 @@ impl<'a> SplitDebugInfo<'a> {
         }
         Ok(())
     }
+}
+
+/// Writes the rlib `archive` to `without`, but for its `.dwo` files. Returns whether it has any; else
+/// nothing is written.
+///
+/// # Errors
+/// If it cannot be written.
+pub(crate) fn write_without_dwo(archive: &Archive, without: &Path) -> Result<bool> {
+    let is_dwo = |name: &str| name.ends_with(EXTENSION);
+    if !archive.members.iter().any(|member| is_dwo(&member.name)) {
+        return Ok(false);
+    }
+    let mut builder = Builder::default();
+    builder.add_archive(archive, |name| !is_dwo(name));
+    builder.write(without).map(|()| true)
 }
 
 /// The names of the `.dwo` files in the folder `made`, in order.
