@@ -68,8 +68,9 @@ pub struct Options {
 
 /// Writes the sizes file.
 ///
-/// # Errors If the artifact is no linked ELF file or has no symbols, or if something that it was
-/// linked from is missing or broken.
+/// # Errors
+/// If the artifact is no linked ELF file or has no symbols, or if something that it was linked from
+/// is missing or broken.
 pub fn run(options: &Options) -> Result<()> {
     let plan = LinkPlan::read(&options.plan)?;
     let link = link_of(&plan, options.crate_type)?;
