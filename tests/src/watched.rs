@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::checkout::Checkout;
 use crate::real_programs::cache;
-use crate::rustc_fixture::tools::{names_in, splitlink};
+use crate::rustc_fixture::tools::{names_in, splitlink, write_program};
 
 /// The flag that has workers compile.
 pub const WORKER: &str = "--//rules/bazel:worker";
@@ -50,7 +49,7 @@ impl Watched {
         let watched = Self { clone: Checkout::make_shared()?, folder };
         let (real, calls, hold) = (watched.real(), watched.calls(), watched.hold());
         let _ = fs::remove_file(&real);
-        fs::copy(splitlink(), &real)?;
+        write_program(&real, fs::read(splitlink())?)?;
         let _ = fs::remove_file(&hold);
         let script = format!(
             r#"#!/bin/bash
@@ -63,8 +62,7 @@ exec -a "$0" {real:?} "$@"
         let tool = watched.clone.root.join("prebuilt/splitlink");
         // A worker of the test before may still run.
         fs::remove_file(&tool)?;
-        fs::write(&tool, script)?;
-        fs::set_permissions(&tool, fs::Permissions::from_mode(0o755))?;
+        write_program(&tool, script)?;
         Ok(watched)
     }
 

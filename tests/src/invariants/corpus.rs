@@ -2,7 +2,7 @@
 //! for bytes that break something begins.
 
 use crate::rustc_fixture::project::{Project, good, words};
-use crate::rustc_fixture::tools::{Toolchain, names_in, run, splitlink};
+use crate::rustc_fixture::tools::{Toolchain, names_in, run, splitlink, write_program};
 use anyhow::{Context, Result, ensure};
 use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope, write};
 use prost::Message;
@@ -10,7 +10,6 @@ use serde_json::json;
 use splitlink::files::archive::{Archive, Builder};
 use splitlink::worker::protocol::{Input, WorkRequest};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// A file of the format that one of [`super::ALL`] checks.
@@ -116,8 +115,7 @@ impl Corpus {
         // Keeps what the engine is asked and answers.
         let engine = splitlink().with_file_name("splitlink-lto");
         let script = format!("#!/bin/sh\ncp \"$2\" out/request.json\n{engine:?} \"$@\" && cp \"$6\" out/answer.json\n");
-        self.project.write("engine", script)?;
-        fs::set_permissions(self.project.dir.join("engine"), fs::Permissions::from_mode(0o755))?;
+        write_program(&self.project.dir.join("engine"), script)?;
         let dep = self.project.library("dep");
         good(&self.project.compile("metadata --lto --output out/libdep-1.rmeta", &dep)?)?;
         good(&self.project.compile("codegen --lto --output out/libdep-1.rlib --published-metadata out/libdep-1.rmeta", &dep)?)?;
@@ -234,8 +232,8 @@ impl Corpus {
     /// rustc writes one for its linker when a command line is too long for the system.
     fn response_file_of_rustc(&mut self) -> Result<()> {
         const TOO_LONG: usize = 200_000;
-        self.project.write("linker", "#!/bin/sh\ncase $1 in @*) cp \"${1#@}\" out/linker.params ;; esac\nexit 1\n")?;
-        fs::set_permissions(self.project.dir.join("linker"), fs::Permissions::from_mode(0o755))?;
+        let linker = self.project.dir.join("linker");
+        write_program(&linker, "#!/bin/sh\ncase $1 in @*) cp \"${1#@}\" out/linker.params ;; esac\nexit 1\n")?;
         self.project.write("one.rs", "fn main() {}\n")?;
         let long = "long/".repeat(TOO_LONG / 5);
         self.project

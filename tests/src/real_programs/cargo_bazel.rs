@@ -1,7 +1,6 @@
 //! Installs and runs cargo-bazel, which vendors locked dependencies and writes their BUILD files.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,6 +11,7 @@ use super::{
     Program,
     command::{run, run_quietly},
 };
+use crate::rustc_fixture::tools::write_program;
 
 pub const VERSION: &str = "0.18.0";
 
@@ -109,7 +109,6 @@ pub fn vendor(executable: &Path, workspace: &Path, program: &Program) -> Result<
 /// calls its release "development version", which cargo-bazel cannot read.
 fn stand_in(folder: &Path) -> Result<PathBuf> {
     let script = folder.join("bazel");
-    fs::write(&script, "#!/bin/sh\nprintf 'release: release 6.0.0\\noutput_base: %s\\n' \"$PWD\"\n")?;
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    write_program(&script, "#!/bin/sh\nprintf 'release: release 6.0.0\\noutput_base: %s\\n' \"$PWD\"\n")?;
     Ok(script)
 }

@@ -1,13 +1,13 @@
 //! The toolchains, the splitlink under test, and folders to work in.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 
 /// Why a test failed: an error's whole story without a backtrace, which says nothing about another
@@ -253,6 +253,22 @@ pub fn names_in(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
+}
+
+/// Writes a program, whose folder is made if it is not there. Another process does it: what this one
+/// has open to write, processes that other tests start at that moment have open, too, and the system
+/// starts no program that is open to write ("Text file busy").
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_program(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
+    fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
+    let mut writer = Command::new("sh");
+    writer.args(["-c", r#"cat >"$1" && chmod 755 "$1""#, "sh"]).arg(path).stdin(Stdio::piped());
+    let mut writer = writer.spawn()?;
+    writer.stdin.take().context("it has an input")?.write_all(contents.as_ref())?;
+    ensure!(writer.wait()?.success(), "cannot write `{}`", path.display());
+    Ok(())
 }
 
 /// Runs `command`.

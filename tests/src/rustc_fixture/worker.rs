@@ -1,14 +1,13 @@
 //! A build system's side of the persistent worker protocol, in JSON.
 
 use super::project::Project;
-use super::tools::{Toolchain, names_in};
+use super::tools::{Toolchain, names_in, write_program};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -234,14 +233,11 @@ impl Project {
     /// If they cannot be written.
     pub fn write_scripts(&self) -> Result<()> {
         let rustc = Toolchain::stable().rustc.display().to_string();
-        self.write(
-            "counted/rustc",
+        write_program(
+            &self.dir.join("counted/rustc"),
             format!("#!/bin/sh\necho call >>calls\n[ ! -e before_rustc ] || . ./before_rustc\nexec {rustc} \"$@\"\n"),
         )?;
-        self.write("wrap", "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift\nexec \"$@\"\n")?;
-        for script in ["counted/rustc", "wrap"] {
-            fs::set_permissions(self.dir.join(script), fs::Permissions::from_mode(0o755))?;
-        }
+        write_program(&self.dir.join("wrap"), "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift\nexec \"$@\"\n")?;
         fs::create_dir_all(self.dir.join("out"))?;
         Ok(())
     }

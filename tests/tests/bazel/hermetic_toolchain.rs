@@ -2,12 +2,12 @@
 //! hidden: what links must have all of it among its inputs.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use splitlink_tests::real_programs::cache;
 use splitlink_tests::rules_rust::End;
-use splitlink_tests::rustc_fixture::tools::{Failure, repository, skip, splitlink};
+use splitlink_tests::rustc_fixture::tools::{Failure, repository, skip, splitlink, write_program};
 use splitlink_tests::zig;
 
 const MODULE: &str = r#"module(name = "hermetic")
@@ -85,11 +85,6 @@ export ZIG_GLOBAL_CACHE_DIR="@CACHE@" ZIG_LOCAL_CACHE_DIR="@CACHE@"
 exec "${0%/*}/ziglang/zig" @COMMAND@ "$@"
 "#;
 
-fn write_program(path: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text)?;
-    Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o755))?)
-}
-
 #[test]
 fn the_examples_link_with_a_compiler_of_the_workspace() -> Result<(), Failure> {
     let zig = match zig::install() {
@@ -113,7 +108,7 @@ fn the_examples_link_with_a_compiler_of_the_workspace() -> Result<(), Failure> {
             fs::write(root.join(name), fill(text))?;
         }
         for (name, command) in [("zigcc", "cc"), ("zigar", "ar")] {
-            write_program(&root.join("zig").join(name), &fill(WRAPPER).replace("@COMMAND@", command))?;
+            write_program(&root.join("zig").join(name), fill(WRAPPER).replace("@COMMAND@", command))?;
         }
         fs::copy(splitlink(), root.join("splitlink_tool"))?;
         if !root.join("zig/ziglang").exists() {

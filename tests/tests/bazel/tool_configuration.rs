@@ -1,11 +1,10 @@
 //! A user's transition that sets a flag of his own builds no tool once more.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use splitlink_tests::real_programs::cache;
 use splitlink_tests::rules_rust::End;
-use splitlink_tests::rustc_fixture::tools::{Failure, repository, splitlink};
+use splitlink_tests::rustc_fixture::tools::{Failure, repository, splitlink, write_program};
 
 use crate::action_graph::Graph;
 
@@ -72,10 +71,9 @@ fn a_file_that_cargo_built_serves_every_configuration() -> Result<(), Failure> {
             [("MODULE.bazel", MODULE), ("rules.bzl", RULES), ("BUILD.bazel", BUILD), ("main.rs", "fn main() {}\n"), ("cargo.sh", CARGO)]
         {
             let text = text.replace("@REPOSITORY@", &repository().to_string_lossy()).replace("@TOOL@", &splitlink().to_string_lossy());
-            fs::write(root.join(name), text)?;
+            write_program(&root.join(name), text)?;
         }
         let cargo = root.join("cargo.sh");
-        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755))?;
         let cargo = format!("--repo_env=CARGO={}", cargo.display());
 
         let graph = Graph::in_workspace(&end, &root, "//:program + //:one + //:two", &[&cargo]);

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
-use splitlink_tests::rustc_fixture::tools::{Failure, empty_folder, names_in, run, splitlink};
+use splitlink_tests::rustc_fixture::tools::{Failure, empty_folder, names_in, run, splitlink, write_program};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -16,9 +16,7 @@ fn folder(name: &str) -> Result<PathBuf> {
         ("call", "\"$1\" of \"$0\"; cat \"$1.runfiles/main/deep/text\"; basename \"$1\""),
         ("fail", "exit 3"),
     ] {
-        let path = dir.join("new").join(name);
-        fs::write(&path, format!("#!/bin/sh\n{text}\n"))?;
-        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        write_program(&dir.join("new").join(name), format!("#!/bin/sh\n{text}\n"))?;
     }
     fs::write(dir.join("list"), "old/file=x\nold/files=y\nold/show=z\n")?;
     fs::write(dir.join("text"), "a runfile\n")?;

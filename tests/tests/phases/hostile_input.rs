@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use splitlink::lto::request::VERSION;
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
-use splitlink_tests::rustc_fixture::tools::{Toolchain, names_in, run, splitlink, succeed};
+use splitlink_tests::rustc_fixture::tools::{Toolchain, names_in, run, splitlink, succeed, write_program};
 use splitlink_tests::rustc_fixture::worker::{Action, Client};
 use std::collections::BTreeSet;
 use std::fs;
@@ -58,8 +58,7 @@ fn ensure_eq(found: &str, expected: &str) -> Result<()> {
 fn rustc_has_no_variable_of_ours() -> Outcome {
     let project = Project::new("environment_of_rustc")?;
     let script = format!("#!/bin/sh\nenv >seen\nexec {} \"$@\"\n", Toolchain::stable().rustc.display());
-    project.write("rustc", script)?;
-    fs::set_permissions(project.dir.join("rustc"), fs::Permissions::from_mode(0o755))?;
+    write_program(&project.dir.join("rustc"), script)?;
     for (options, args) in phases(&project) {
         let mut command = project.splitlink(&words(options));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());

@@ -3,9 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::rustc_fixture::case::bin;
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
-use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, exit_code, run, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, exit_code, run, succeed, write_program};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 type Outcome = Result<()>;
@@ -22,9 +21,7 @@ fn a_static_program_with_gold() -> Result<(), Failure> {
 
 /// Writes a linker that notes each call in `calls`, does what `script` says, and then links.
 fn linker(project: &Project, script: &str) -> Result<()> {
-    project.write("linker/cc", format!("#!/bin/sh\necho \"$@\" >>calls\n{script}\nexec cc \"$@\"\n"))?;
-    fs::set_permissions(project.dir.join("linker/cc"), fs::Permissions::from_mode(0o755))?;
-    Ok(())
+    write_program(&project.dir.join("linker/cc"), format!("#!/bin/sh\necho \"$@\" >>calls\n{script}\nexec cc \"$@\"\n"))
 }
 
 /// Builds `app` with rustc, and through splitlink, both with `flags` and that linker.

@@ -2,9 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
-use splitlink_tests::rustc_fixture::tools::{run, skip, succeed};
+use splitlink_tests::rustc_fixture::tools::{run, skip, succeed, write_program};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -66,8 +65,7 @@ fn each_linker_links_the_same_plan() -> Result<()> {
 #[test]
 fn the_program_is_looked_for_on_the_path() -> Result<()> {
     let project = Project::planned("linker_choice_path")?;
-    project.write("tools/mold", "#!/bin/sh\necho \"$0\" > noted\nexec ld.bfd \"$@\"\n")?;
-    fs::set_permissions(project.dir.join("tools/mold"), fs::Permissions::from_mode(0o755))?;
+    write_program(&project.dir.join("tools/mold"), "#!/bin/sh\necho \"$0\" > noted\nexec ld.bfd \"$@\"\n")?;
     let path = std::env::var("PATH")?;
     let link = format!("link-only --plan out/plan.json --modules out/modules --linker mold {LINK} --sysroot");
     let sysroot = &splitlink_tests::rustc_fixture::tools::Toolchain::stable().sysroot;

@@ -6,11 +6,10 @@ use anyhow::{Context, Result, ensure};
 use splitlink_tests::real_programs::cache;
 use splitlink_tests::rustc_fixture::mach_o::describe;
 use splitlink_tests::rustc_fixture::project::{Project, refused, words};
-use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, run, skip, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, run, skip, succeed, write_program};
 use splitlink_tests::rustc_fixture::two_ways::TwoWays;
 use splitlink_tests::zig;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 const ARM: &str = "aarch64-apple-darwin";
@@ -63,8 +62,7 @@ impl Build {
         let architecture = target.split('-').next().unwrap_or_default();
         for (name, command) in [("zigcc", format!("cc -target {architecture}-macos")), ("zigar", "ar".to_owned())] {
             let script = ZIG.replace("@CACHE@", &zig_cache.to_string_lossy()).replace("@ZIG@", &zig.to_string_lossy());
-            fs::write(ways.dir.join(name), script.replace("@COMMAND@", &command))?;
-            fs::set_permissions(ways.dir.join(name), fs::Permissions::from_mode(0o755))?;
+            write_program(&ways.dir.join(name), script.replace("@COMMAND@", &command))?;
         }
         ways.run("./zigcc -c c.c -o c.o")?;
         ways.run("./zigar rcs libinside.a c.o")?;
@@ -195,8 +193,7 @@ fn sdks() -> Result<(), Failure> {
     for folder in ["MacOSX.sdk", "programs"] {
         fs::create_dir_all(build.ways.dir.join(folder))?;
     }
-    fs::write(build.ways.dir.join("programs/xcrun"), format!("#!/bin/sh\necho {}\n", sdk.display()))?;
-    fs::set_permissions(build.ways.dir.join("programs/xcrun"), fs::Permissions::from_mode(0o755))?;
+    write_program(&build.ways.dir.join("programs/xcrun"), format!("#!/bin/sh\necho {}\n", sdk.display()))?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths([build.ways.dir.join("programs")].into_iter().chain(std::env::split_paths(&path))).context("PATH")?;
     let args = Build::linked("app", "bin", "app", BY_ZIG);

@@ -3,11 +3,11 @@
 
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
-use splitlink_tests::rustc_fixture::tools::{Toolchain, names_in, run, succeed};
+use splitlink_tests::rustc_fixture::tools::{Toolchain, names_in, run, succeed, write_program};
 use splitlink_tests::rustc_fixture::worker::Client;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::process::{Command, Output};
 
 type Outcome = Result<()>;
@@ -234,8 +234,7 @@ fn a_worker_in_a_folder_with_a_comma() -> Outcome {
     project.write_scripts()?;
     for sandbox in ["s/1", "s/2"] {
         for file in ["dep.rs", "wrap", "counted/rustc"] {
-            project.write(&format!("{sandbox}/{file}"), project.read(file)?)?;
-            fs::set_permissions(project.dir.join(sandbox).join(file), fs::Permissions::from_mode(0o755))?;
+            write_program(&project.dir.join(sandbox).join(file), project.read(file)?)?;
         }
         fs::create_dir(project.dir.join(sandbox).join("out"))?;
     }

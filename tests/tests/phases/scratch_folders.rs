@@ -3,10 +3,9 @@
 
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::rustc_fixture::project::{Project, good, words};
-use splitlink_tests::rustc_fixture::tools::{Toolchain, names_in, run, succeed};
+use splitlink_tests::rustc_fixture::tools::{Toolchain, names_in, run, succeed, write_program};
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
 type Outcome = Result<()>;
@@ -119,8 +118,7 @@ impl<'a> Waiting<'a> {
         for (name, program) in [("rustc", Toolchain::stable().rustc.display().to_string()), ("cc", "/usr/bin/cc".to_owned())] {
             let path = format!("waiting/{name}");
             let wait = "touch waiting/called; while [ ! -e waiting/go ]; do sleep 0.02; done";
-            project.write(&path, format!("#!/bin/sh\n{wait}\nexec {program} \"$@\"\n"))?;
-            fs::set_permissions(project.dir.join(path), fs::Permissions::from_mode(0o755))?;
+            write_program(&project.dir.join(path), format!("#!/bin/sh\n{wait}\nexec {program} \"$@\"\n"))?;
         }
         for file in ["called", "go"] {
             let _ = fs::remove_file(project.dir.join("waiting").join(file));

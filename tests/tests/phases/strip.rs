@@ -5,9 +5,8 @@ use anyhow::{Context, Result, ensure};
 use object::elf::{ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD, SHF_COMPRESSED};
 use object::{Object as _, ObjectSection as _, SectionFlags};
 use splitlink_tests::rustc_fixture::project::{Project, good, refused, words};
-use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, run, skip, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, run, skip, succeed, write_program};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 type Outcome = Result<(), Failure>;
@@ -157,8 +156,7 @@ fn what_is_refused() -> Outcome {
     refused(&strip(&project, "out/none", "--output out/x")?, &["objcopy", "out/none"])?;
     // As a program whose libraries the loader does not find: it ends with 127.
     let unstartable = project.dir.join("unstartable");
-    fs::write(&unstartable, "#!/bin/sh\necho libx.so: not found >&2\nexit 127\n")?;
-    fs::set_permissions(&unstartable, fs::Permissions::from_mode(0o755))?;
+    write_program(&unstartable, "#!/bin/sh\necho libx.so: not found >&2\nexit 127\n")?;
     let output = strip(&project, "./unstartable", "--output out/x")?;
     refused(&output, &["`./unstartable` does not start: libx.so: not found", "`LD_LIBRARY_PATH`"])?;
     let of = |artifact: &str| run(&mut project.splitlink(&words(&format!("strip --artifact {artifact} --output out/x"))));

@@ -7,11 +7,10 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use splitlink_tests::rustc_fixture::project::refused;
 use splitlink_tests::rustc_fixture::schema::{schema_of, validate};
-use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, run, skip, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, run, skip, succeed, write_program};
 use splitlink_tests::rustc_fixture::two_ways::TwoWays;
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
@@ -103,8 +102,7 @@ fn build(name: &str) -> Result<Option<TwoWays<'static>>> {
     let Some(build) = TwoWays::new(Toolchain::stable(), &format!("windows-gnu-{name}"), TARGET, "--edition=2024")? else { return Ok(None) };
     build.write(&SOURCES)?;
     let dlltool = build.dir.join("dlltool");
-    fs::write(&dlltool, DLLTOOL)?;
-    fs::set_permissions(&dlltool, fs::Permissions::from_mode(0o755))?;
+    write_program(&dlltool, DLLTOOL)?;
     build.run(&format!("{GCC} -c inside.c -o inside.o"))?;
     build.run("ar rcs libinside.a inside.o")?;
     let flags = format!("-Cdlltool={}", dlltool.display());

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use splitlink_tests::rustc_fixture::project::{Project, good, words};
-use splitlink_tests::rustc_fixture::tools::{names_in, run};
+use splitlink_tests::rustc_fixture::tools::{names_in, run, write_program};
 use splitlink_tests::rustc_fixture::worker::LESS_THAN_IDLE;
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
@@ -169,7 +169,7 @@ fn a_call_of_another_user() -> Outcome {
     fs::create_dir_all(&outside)?;
     fs::set_permissions(&outside, Permissions::from_mode(0o755))?;
     let program = outside.join("call_socket");
-    fs::copy(env!("CARGO_BIN_EXE_call_socket"), &program)?;
+    write_program(&program, fs::read(env!("CARGO_BIN_EXE_call_socket"))?)?;
     fs::set_permissions(&program, Permissions::from_mode(0o755))?;
     let touched = outside.join("touched");
     build.project.write("touching", format!("#!/bin/sh\ntouch {}\n", touched.display()))?;
