@@ -1,11 +1,13 @@
 //! What splitting debug information off brings to the link of a published program:
 //! `dev/bench debug_information [ROUNDS [PROGRAM]]`.
 //!
-//! Compiled with `-c dbg`, with debug information inside and split, each by two linkers. The ways of
-//! building have an output folder each. Whose turn it is builds everything before the clock starts,
-//! and then builds and runs the program after an edit of its root that changes its code, so that it is
-//! linked anew. Shown are the whole time, the link's own, the bytes of its inputs, the sizes of
-//! the program and of its package, and how long the packing takes, which is no part of the former.
+//! Compiled with `-c dbg`, with debug information inside and split, and linked by the C++ toolchain's
+//! linker and by lld: four ways. Each has an output folder of its own, for another linker links other
+//! proc macros, and what uses these is compiled anew. Whose turn it is builds everything before the
+//! clock starts, and then builds and runs the program after an edit of its root that changes its code,
+//! so that it is linked anew. Shown are the whole time, the link's own, the bytes of its inputs, the
+//! sizes of the program and of its package, and how long the packing takes, which is no part of the
+//! former.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,11 +27,31 @@ pub const USAGE: &str = "usage: dev/bench debug_information [ROUNDS [gix|rg|xh]]
 /// The programs, each with its root.
 const PROGRAMS: [(Program, &str); 3] = [(GITOXIDE, "src/gix.rs"), (RIPGREP, "crates/core/main.rs"), (XH, "src/main.rs")];
 
-/// A way of building: its name, whether debug information is split, and the linker.
-type Contestant = (&'static str, bool, &'static str);
+/// The linkers. `default` is the C++ toolchain's.
+const LINKERS: [&str; 2] = ["default", "lld"];
 
-const CONTESTANTS: [Contestant; 4] =
-    [("inside", false, "default"), ("split", true, "default"), ("inside, lld", false, "lld"), ("split, lld", true, "lld")];
+/// A way of building.
+struct Contestant {
+    is_split: bool,
+    linker: &'static str,
+}
+
+impl Contestant {
+    fn all() -> Vec<Self> {
+        LINKERS.into_iter().flat_map(|linker| [false, true].map(|is_split| Self { is_split, linker })).collect()
+    }
+
+    /// Where debug information is.
+    fn place(&self) -> &'static str {
+        if self.is_split { "split" } else { "inside" }
+    }
+}
+
+impl std::fmt::Display for Contestant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&format!("{}, {}", self.linker, self.place()))
+    }
+}
 
 /// One build after an edit.
 #[derive(Debug, Clone, Copy)]
@@ -56,12 +78,13 @@ pub fn bench(args: &[String]) -> Result<()> {
     let machine = Machine::now()?;
     let bench = Bench::new(program, Profile::Dev)?;
     let place = Place::new(&bench, root)?;
-    let mut taken = vec![Vec::new(); CONTESTANTS.len()];
+    let contestants = Contestant::all();
+    let mut taken = vec![Vec::new(); contestants.len()];
     for round in 0..=rounds {
-        for (contestant, taken) in CONTESTANTS.iter().zip(&mut taken) {
+        for (contestant, taken) in contestants.iter().zip(&mut taken) {
             place.build(contestant, "")?;
             let this = place.build_after_edit(contestant)?;
-            eprintln!("round {round} of {rounds}: {:12} {}", contestant.0, show(&this));
+            eprintln!("round {round} of {rounds}: {contestant:16} {}", show(&this));
             if round > 0 {
                 taken.push(this);
             }
@@ -70,16 +93,14 @@ pub fn bench(args: &[String]) -> Result<()> {
     println!("{} {}, {} crates, -c dbg, medians of {rounds} builds after an edit", program.package, program.version, bench.crates);
     println!("  {machine}");
     let medians: Vec<Taken> = taken.iter().map(|taken| medians(taken)).collect();
-    for ((name, ..), this) in CONTESTANTS.iter().zip(&medians) {
-        println!("  {name:12} {}", show(this));
+    for (contestant, this) in contestants.iter().zip(&medians) {
+        println!("  {contestant:16} {}", show(this));
     }
-    for pair in [0, 2] {
-        let [inside, split] = [&medians[pair], &medians[pair + 1]];
-        let ratio = |of: fn(&Taken) -> f64| of(split) / of(inside);
+    for (contestant, pair) in contestants.chunks(2).map(|pair| &pair[0]).zip(medians.chunks(2)) {
+        let ratio = |of: fn(&Taken) -> f64| of(&pair[1]) / of(&pair[0]);
         println!(
-            "  {} / {}: wall {:.2}, link {:.2}, bytes of its inputs {:.2}, program {:.2}",
-            CONTESTANTS[pair + 1].0,
-            CONTESTANTS[pair].0,
+            "  {}, split / inside: wall {:.2}, link {:.2}, bytes of its inputs {:.2}, program {:.2}",
+            contestant.linker,
             ratio(|taken| taken.wall.as_secs_f64()),
             ratio(|taken| taken.link.as_secs_f64()),
             ratio(|taken| taken.input_bytes as f64),
@@ -135,12 +156,12 @@ impl<'b> Place<'b> {
     }
 
     /// Builds the program, or the output group `group` of it; returns the time and what ran.
-    fn build(&self, (name, is_split, linker): &Contestant, group: &str) -> Result<(Duration, Vec<Spawn>)> {
+    fn build(&self, contestant: &Contestant, group: &str) -> Result<(Duration, Vec<Spawn>)> {
         let mut command = self.bench.workspace.bazel();
         command.arg("build").args(["--compilation_mode=dbg", "--host_compilation_mode=fastbuild", "--sandbox_base=/dev/shm"]);
-        command.args(["--color=no", "--noshow_progress", &format!("--platform_suffix={}", name.replace(", ", "-"))]);
-        command.arg(format!("--@splitlink//rules/bazel:split_debug_info={}", if *is_split { "on" } else { "off" }));
-        command.arg(format!("--@splitlink//rules/bazel:linker={linker}"));
+        command.args(["--color=no", "--noshow_progress", &format!("--platform_suffix=debug-{}-{}", contestant.place(), contestant.linker)]);
+        command.arg(format!("--@splitlink//rules/bazel:split_debug_info={}", if contestant.is_split { "on" } else { "off" }));
+        command.arg(format!("--@splitlink//rules/bazel:linker={}", contestant.linker));
         command.arg(format!("--execution_log_json_file={}", self.log.display()));
         if !group.is_empty() {
             command.arg(format!("--output_groups={group}"));
@@ -160,7 +181,7 @@ impl<'b> Place<'b> {
         let wall = wall + time(Command::new(&program).arg("--version"))?;
         let mut kinds: Vec<&str> = spawns.iter().map(|spawn| spawn.mnemonic.as_str()).collect();
         kinds.sort();
-        ensure!(kinds == ["SplitlinkLink", "SplitlinkNoLink"], "{} ran {kinds:?} after an edit", contestant.0);
+        ensure!(kinds == ["SplitlinkLink", "SplitlinkNoLink"], "{contestant} ran {kinds:?} after an edit");
         let link = spawns.iter().find(|spawn| spawn.mnemonic == "SplitlinkLink").context("nothing was linked")?;
         let mut taken = Taken {
             wall,
@@ -170,9 +191,9 @@ impl<'b> Place<'b> {
             package_bytes: 0,
             packing: Duration::ZERO,
         };
-        if contestant.1 {
+        if contestant.is_split {
             let (_, spawns) = self.build(contestant, "dwp")?;
-            let [packing] = &spawns[..] else { anyhow::bail!("{} ran {} actions to pack", contestant.0, spawns.len()) };
+            let [packing] = &spawns[..] else { anyhow::bail!("{contestant} ran {} actions to pack", spawns.len()) };
             taken.packing = Duration::from_secs_f64(packing.seconds);
             taken.package_bytes = size(&program.with_added_extension("dwp"))?;
         }
