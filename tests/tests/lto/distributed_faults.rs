@@ -179,6 +179,15 @@ fn what_cannot_be_done_in_parts() -> Outcome {
     project.write("list.txt", "part1\n")?;
     library.no_link(&["-Cllvm-args=-internalize-public-api-file=list.txt"])?;
     refuses("", &["`-Cllvm-args=-internalize-public-api-file=list.txt` names a file", "in one action"])?;
+    // Bitcode of the same LLVM without what thin LTO goes by: rustc writes some before it optimises.
+    project.write("plain/plain.rs", "#![no_std]\n#[unsafe(no_mangle)]\npub extern \"C\" fn plain(x: u32) -> u32 { x ^ 3 }\n")?;
+    let plain = words("--crate-type lib --edition 2024 -Csave-temps plain.rs");
+    succeed(Toolchain::stable().command(&project.dir.join("plain")).args(plain))?;
+    let names = names_in(&project.dir.join("plain"));
+    let bitcode = names.iter().find(|name| name.ends_with(".no-opt.bc")).with_context(|| format!("{names:?}"))?;
+    fs::rename(project.dir.join("plain").join(bitcode), project.dir.join("plain.o"))?;
+    library.no_link(&["-Clink-arg=plain.o", "-Clink-arg=-Wl,--undefined=plain"])?;
+    refuses("", &["without a summary", "`plain.o(plain.o)`", "-flto=thin", "in one action"])?;
     // C, by another LLVM.
     project.write("c.c", "int c_function(int x) { return x * 3; }\n")?;
     let clang = Command::new("clang").current_dir(&project.dir).args(words("-O1 -fPIC -flto=thin -c c.c -o c.o")).output();

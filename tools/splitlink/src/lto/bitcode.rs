@@ -163,26 +163,38 @@ pub fn has_custom_sections(bytes: &[u8]) -> bool {
     })
 }
 
+/// Whether the module of the bitcode `bytes` has a summary, by which thin LTO imports functions.
+///
+/// # Errors
+/// If the bitcode cannot be understood.
+pub fn has_summary(bytes: &[u8]) -> Result<bool> {
+    Ok(!summaries(bytes)?.is_empty())
+}
+
 /// The bitcode `bytes` as a module that thin LTO does not import functions from: the summary, by
 /// which it does, becomes a block of a number that LLVM passes over.
 ///
 /// # Errors
 /// If the bitcode cannot be understood.
 pub fn without_summary(mut bytes: Vec<u8>) -> Result<Vec<u8>> {
-    const SUMMARY_BLOCK: u64 = 20;
     const NO_BLOCK: u64 = 120;
-    let (_, mut entries) = Entries::of_module(&bytes).context("it does not begin as a module does")?;
+    // The first 7 of the 8 bits, of which the last says that no others follow.
+    summaries(&bytes)?.into_iter().for_each(|at| bitstream::set_bits(&mut bytes, at, 7, NO_BLOCK));
+    Ok(bytes)
+}
+
+/// Where the numbers of the blocks are that are summaries, in bits.
+fn summaries(bytes: &[u8]) -> Result<Vec<usize>> {
+    const SUMMARY_BLOCK: u64 = 20;
+    let (_, mut entries) = Entries::of_module(bytes).context("it does not begin as a module does")?;
     let mut summaries = Vec::new();
     loop {
         match entries.next().context("a record in it is not written as LLVM does")? {
-            Entry::End => break,
+            Entry::End => return Ok(summaries),
             Entry::Block { number: SUMMARY_BLOCK, number_at } => summaries.push(number_at),
             Entry::Block { .. } | Entry::Record { .. } => {}
         }
     }
-    // The first 7 of the 8 bits, of which the last says that no others follow.
-    summaries.into_iter().for_each(|at| bitstream::set_bits(&mut bytes, at, 7, NO_BLOCK));
-    Ok(bytes)
 }
 
 /// A character of LLVM's 6-bit alphabet.
@@ -259,6 +271,7 @@ mod tests {
             panic!("it does not end");
         };
         assert_eq!((numbers(&whole), numbers(&without)), (vec![20, 21], vec![120, 21]));
+        assert!(has_summary(&whole).unwrap() && !has_summary(&without).unwrap());
         assert_eq!(without_summary(without.clone()).unwrap(), without);
         for (bytes, message) in [(module("wasm32", false), "not written as LLVM does"), (b"BC".to_vec(), "does not begin as")] {
             assert!(without_summary(bytes).unwrap_err().to_string().contains(message), "{message}");

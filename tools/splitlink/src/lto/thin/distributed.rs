@@ -7,6 +7,7 @@
 //! folder of its own. What is linked of the objects is in [`LINK_FILE`].
 
 use super::{MODULES, NEEDED, Run, WITHOUT_SUMMARY, file_in, has_contents, read};
+use crate::lto::bitcode;
 use crate::lto::cache::Key;
 use crate::lto::request::{Bitcode, Options};
 use anyhow::{Context, Result, bail};
@@ -177,11 +178,16 @@ impl<'m> Run<'m> {
         let needed: HashSet<&str> = needed.lines().collect();
         // rustc writes summaries always.
         if has_contents(&dir.join(WITHOUT_SUMMARY)) {
-            let without = self.modules.iter().zip(&files).find(|(_, file)| !dir.join(format!("{file}.thinlto.bc")).is_file());
+            let mut without = Vec::new();
+            for module in self.modules {
+                if !bitcode::has_summary(&module.read()?).with_context(|| format!("cannot understand the bitcode of `{}`", module.name))? {
+                    without.push(format!("`{}`", module.name));
+                }
+            }
             bail!(
-                "{} has no summary, by which thin LTO imports functions\n  \
-                 help: compile it with `-flto=thin`, or optimise in one action, without distributed thin LTO",
-                without.map_or("a module".to_owned(), |(module, _)| format!("`{}`", module.name))
+                "without a summary, by which thin LTO imports functions: {}\n  \
+                 help: compile such C with `-flto=thin`, or optimise in one action, without distributed thin LTO",
+                without.join(" and ")
             );
         }
         let mut indexed = Vec::new();
