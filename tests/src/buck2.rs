@@ -105,6 +105,29 @@ impl Project {
         Ok(fs::write(path, text)?)
     }
 
+    /// Writes a file of the project, and the folders above it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, path: &str, contents: &str) -> Result<()> {
+        let path = self.root.join(path);
+        fs::create_dir_all(path.parent().context("a file lies in a folder")?)?;
+        Ok(fs::write(path, contents)?)
+    }
+
+    /// Has the project's C++ toolchain a `split_debug_mode`.
+    ///
+    /// # Errors
+    /// If the toolchain is not there.
+    pub fn set_split_debug_mode(&self, mode: &str) -> Result<()> {
+        let toolchain = format!(
+            "load(\"@root//attributes:toolchain.bzl\", \"cxx_toolchain_with\")\n\n\
+             cxx_toolchain_with(\n    name = \"cxx\",\n    base = \":cxx_whole\",\n    split_debug_mode = \"{mode}\",\n    \
+             visibility = [\"PUBLIC\"],\n)\n\nsystem_cxx_toolchain(\n    name = \"cxx_whole\","
+        );
+        self.change_toolchains(&[("system_cxx_toolchain(\n    name = \"cxx\",", &toolchain)])
+    }
+
     /// A Buck2 command.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);

@@ -19,6 +19,7 @@ use std::process::Command;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::measure::median;
+use crate::whole_builds::as_published;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use splitlink_tests::buck2::Project;
@@ -105,8 +106,7 @@ pub fn bench(args: &[String]) -> Result<()> {
     let rounds: usize = args.next().map_or(Ok(5), |n| n.parse()).context(USAGE)?;
     let bin = args.next().unwrap_or_else(|| "rg".to_owned());
     let program = PROGRAMS.iter().find(|program| program.bin == bin).with_context(|| format!("no program `{bin}`; {USAGE}"))?;
-    // As published: ripgrep's PCRE2 is off, and so is the time that a C compiler takes.
-    let program = Program { features: &[], ..*program };
+    let program = as_published(*program);
     let opt_level: u8 = args.next().map_or(Ok(3), |n| n.parse()).context(USAGE)?;
     let wanted: Vec<_> = args.collect();
     let (mut contestants, names) = (Vec::from(CONTESTANTS), CONTESTANTS.map(|contestant| contestant.name));

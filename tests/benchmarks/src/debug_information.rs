@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::appended::Appended;
 use crate::machine::Machine;
 use crate::measure::{median, time};
-use crate::whole_builds::{Bench, unique};
+use crate::whole_builds::{Bench, as_published, unique};
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::execution_log::{self, Spawn};
 use splitlink_tests::real_programs::cargo_build::Profile;
@@ -73,10 +74,8 @@ pub fn bench(args: &[String]) -> Result<()> {
     ensure!(rounds > 0, "one round at least; {USAGE}");
     let name = args.get(1).map_or(GITOXIDE.bin, String::as_str);
     let (program, root) = PROGRAMS.into_iter().find(|(program, _)| program.bin == name).with_context(|| USAGE.to_owned())?;
-    // As published: ripgrep's PCRE2 is off.
-    let program = if program.bin == RIPGREP.bin { Program { features: &[], ..program } } else { program };
     let machine = Machine::now()?;
-    let bench = Bench::new(program, Profile::Dev)?;
+    let bench = Bench::new(as_published(program), Profile::Dev)?;
     let place = Place::new(&bench, root)?;
     let contestants = Contestant::all();
     let mut taken = vec![Vec::new(); contestants.len()];
@@ -136,23 +135,18 @@ fn show(taken: &Taken) -> String {
     )
 }
 
-/// The program's root, and what is built. The root is as it was when this is dropped.
+/// The program's root, and what is built.
 struct Place<'b> {
     bench: &'b Bench,
-    root: PathBuf,
-    original: String,
+    root: Appended,
     log: PathBuf,
 }
-
-const MARK: &str = "\n// Changed by dev/bench debug_information.\n";
 
 impl<'b> Place<'b> {
     fn new(bench: &'b Bench, root: &str) -> Result<Self> {
         let root = bench.workspace.root.join(bench.program.package).join(root);
-        let text = fs::read_to_string(&root).with_context(|| format!("cannot read `{}`", root.display()))?;
-        // A benchmark that was killed has left its change.
-        let original = text.split(MARK).next().unwrap_or_default().to_owned();
-        Ok(Self { bench, root, original, log: bench.workspace.root.join("debug-information.json") })
+        let root = Appended::to(root, "debug_information")?;
+        Ok(Self { bench, root, log: bench.workspace.root.join("debug-information.json") })
     }
 
     /// Builds the program, or the output group `group` of it; returns the time and what ran.
@@ -173,11 +167,9 @@ impl<'b> Place<'b> {
     }
 
     fn build_after_edit(&self, contestant: &Contestant) -> Result<Taken> {
-        let text = format!("{}{MARK}#[used]\nstatic BENCH: u128 = {};\n", self.original, unique());
-        fs::write(&self.root, text).with_context(|| format!("cannot write `{}`", self.root.display()))?;
+        self.root.write(&format!("#[used]\nstatic BENCH: u128 = {};\n", unique()))?;
         let (wall, spawns) = self.build(contestant, "")?;
-        let label = self.bench.program.label(Rules::Splitlink);
-        let program = self.bench.workspace.root.join("bazel-bin").join(label.trim_start_matches('/').replace(':', "/"));
+        let program = self.bench.executable(Rules::Splitlink);
         let wall = wall + time(Command::new(&program).arg("--version"))?;
         let mut kinds: Vec<&str> = spawns.iter().map(|spawn| spawn.mnemonic.as_str()).collect();
         kinds.sort();
@@ -198,12 +190,6 @@ impl<'b> Place<'b> {
             taken.package_bytes = size(&program.with_added_extension("dwp"))?;
         }
         Ok(taken)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let _ = fs::write(&self.root, &self.original);
     }
 }
 

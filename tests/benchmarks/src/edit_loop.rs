@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::machine::{Machine, MemoryPeak};
 use crate::measure::{median, time};
-use crate::whole_builds::{Bench, unique};
+use crate::whole_builds::{Bench, as_published, unique};
 use anyhow::{Context, Result, bail, ensure};
 use splitlink_tests::execution_log::{self, Spawn};
 use splitlink_tests::real_programs::cargo_build::Profile;
@@ -127,11 +127,6 @@ pub fn bench(args: &[String]) -> Result<()> {
     let developed = PROGRAMS.iter().find(|developed| developed.program.bin == name).with_context(|| USAGE.to_owned())?;
     let rounds: usize = args.get(1).map_or(Ok(3), |n| n.parse()).with_context(|| USAGE.to_owned())?;
     ensure!(rounds > 0, "one round at least; {USAGE}");
-    let program = match developed.program.bin {
-        // As published: ripgrep's PCRE2 is off, and so is the time that a C compiler takes.
-        "rg" => Program { features: &[], ..developed.program },
-        _ => developed.program,
-    };
     let named = args.get(2..).unwrap_or_default();
     if let Some(unknown) = named.iter().find(|name| !CONTESTANTS.iter().any(|contestant| contestant.name == **name)) {
         bail!("no contestant `{unknown}`; there are {}", CONTESTANTS.map(|contestant| contestant.name).join("; "));
@@ -139,7 +134,7 @@ pub fn bench(args: &[String]) -> Result<()> {
     let takes_part = |contestant: &&Contestant| named.is_empty() || named.iter().any(|name| name == contestant.name);
     let contestants: Vec<&Contestant> = CONTESTANTS.iter().filter(takes_part).collect();
     let machine = Machine::now()?;
-    let bench = Bench::new(program, Profile::Dev)?;
+    let bench = Bench::new(as_published(developed.program), Profile::Dev)?;
     let mut place = Place::new(&bench, developed)?;
     let mut taken: BTreeMap<(usize, usize), Vec<Taken>> = BTreeMap::new();
     for round in 0..=rounds {
@@ -306,9 +301,7 @@ impl<'b> Place<'b> {
         if let Some(log) = log {
             command.arg(format!("--execution_log_json_file={}", log.display()));
         }
-        let target = self.bench.program.label(rules);
-        let target = target.trim_start_matches('/').replace(':', "/");
-        (command, self.bench.workspace.root.join("bazel-bin").join(target))
+        (command, self.bench.executable(rules))
     }
 
     /// What the execution log of a build says.

@@ -12,6 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::appended::Appended;
 use crate::measure::time;
 use crate::whole_builds::{Bench, Contestant, Taken, in_turn, unique};
 use anyhow::{Context, Result, ensure};
@@ -63,11 +64,10 @@ fn builds_after_changes(bench: &Bench, leaf: &Leaf, contestant: &Contestant) -> 
         .collect()
 }
 
-/// The library that changes. It is as it was when this is dropped.
+/// The library that changes.
 struct Leaf {
     folder: PathBuf,
-    source: PathBuf,
-    original: String,
+    source: Appended,
 }
 
 impl Leaf {
@@ -80,11 +80,7 @@ impl Leaf {
             |name: &str| folders.iter().find(|folder| folder.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name)));
         let folder =
             named("memchr-").or_else(|| named("libc-")).with_context(|| format!("no library to change in `{}`", vendored.display()))?;
-        let source = folder.join("src/lib.rs");
-        let text = fs::read_to_string(&source).with_context(|| format!("cannot read `{}`", source.display()))?;
-        // A benchmark that was killed has left its function.
-        let original = text.split(MARK).next().unwrap_or_default().to_owned();
-        Ok(Self { folder: folder.clone(), source, original })
+        Ok(Self { folder: folder.clone(), source: Appended::to(folder.join("src/lib.rs"), "incremental")? })
     }
 
     fn name(&self) -> String {
@@ -92,8 +88,7 @@ impl Leaf {
     }
 
     fn change(&self) -> Result<()> {
-        let text = format!("{}{MARK}#[allow(dead_code)]\nfn splitlink_bench() -> u128 {{\n    {}\n}}\n", self.original, unique());
-        fs::write(&self.source, text).with_context(|| format!("cannot write `{}`", self.source.display()))
+        self.source.write(&format!("#[allow(dead_code)]\nfn splitlink_bench() -> u128 {{\n    {}\n}}\n", unique()))
     }
 
     /// Has Cargo take the library from where Bazel takes it: what it downloads itself, it takes for
@@ -103,14 +98,6 @@ impl Leaf {
         cargo
     }
 }
-
-impl Drop for Leaf {
-    fn drop(&mut self) {
-        let _ = fs::write(&self.source, &self.original);
-    }
-}
-
-const MARK: &str = "\n// Changed by dev/bench incremental.\n";
 
 /// When Cargo has last written the library.
 fn written_at(target_dir: &Path, leaf: &Leaf) -> Result<Option<std::time::SystemTime>> {

@@ -1,6 +1,7 @@
 //! Benchmarks of splitlink: `dev/bench NAME [ARGUMENT...]`. Each module says what it measures.
 
 mod analysis;
+mod appended;
 mod buck2;
 mod debug_information;
 mod edit_loop;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::machine::Machine;
 use crate::measure::{median, time};
 use splitlink_tests::real_programs::cargo_build::{self, Profile};
-use splitlink_tests::real_programs::{MEASURED, Program, Rules, Tool, Workspace, cache};
+use splitlink_tests::real_programs::{MEASURED, Program, RIPGREP, Rules, Tool, Workspace, cache};
 use splitlink_tests::rustc_fixture::tools::repository;
 
 /// One way of building a program.
@@ -70,15 +70,13 @@ impl Bench {
         let rounds = args.next().map_or(Ok(default_rounds), |n| n.parse()).with_context(|| usage.to_owned())?;
         let bin = args.next().unwrap_or_else(|| "rg".to_owned());
         let program = MEASURED.iter().find(|program| program.bin == bin).with_context(|| format!("no program `{bin}`; {usage}"))?;
-        // As published: ripgrep's PCRE2 is off, and so is the time that a C compiler takes.
-        let program = Program { features: &[], ..*program };
         let profile = match args.next().as_deref() {
             None | Some("opt") => Profile::Release,
             Some("fastbuild") => Profile::Dev,
             Some(mode) => bail!("no compilation mode `{mode}`; {usage}"),
         };
         ensure!(rounds > 0, "one round at least; {usage}");
-        Ok((rounds, Self::new(program, profile)?))
+        Ok((rounds, Self::new(as_published(*program), profile)?))
     }
 
     /// Makes the workspace and the tool.
@@ -174,6 +172,12 @@ impl Bench {
         command
     }
 
+    /// Where Bazel puts the program.
+    pub fn executable(&self, rules: Rules) -> PathBuf {
+        let label = self.program.label(rules);
+        self.workspace.root.join("bazel-bin").join(label.trim_start_matches('/').replace(':', "/"))
+    }
+
     /// Bazel's name of the profile.
     pub fn bazel_mode(&self) -> &'static str {
         match self.profile {
@@ -218,6 +222,12 @@ pub fn in_turn(title: &str, rounds: usize, mut build: impl FnMut(&Contestant) ->
         }
     }
     Ok(())
+}
+
+/// The program as it was published: ripgrep's PCRE2 is off, and so is the time that a C compiler
+/// takes.
+pub fn as_published(program: Program) -> Program {
+    if program.bin == RIPGREP.bin { Program { features: &[], ..program } } else { program }
 }
 
 /// A number that no build before had.

@@ -67,13 +67,13 @@ fn a_file_that_cargo_built_serves_every_configuration() -> Result<(), Failure> {
     for end in End::all() {
         let root = cache()?.join("tool_configuration").join(end.name.replace(' ', "_"));
         fs::create_dir_all(&root)?;
-        for (name, text) in
-            [("MODULE.bazel", MODULE), ("rules.bzl", RULES), ("BUILD.bazel", BUILD), ("main.rs", "fn main() {}\n"), ("cargo.sh", CARGO)]
-        {
-            let text = text.replace("@REPOSITORY@", &repository().to_string_lossy()).replace("@TOOL@", &splitlink().to_string_lossy());
-            write_program(&root.join(name), text)?;
+        let fill =
+            |text: &str| text.replace("@REPOSITORY@", &repository().to_string_lossy()).replace("@TOOL@", &splitlink().to_string_lossy());
+        for (name, text) in [("MODULE.bazel", MODULE), ("rules.bzl", RULES), ("BUILD.bazel", BUILD), ("main.rs", "fn main() {}\n")] {
+            fs::write(root.join(name), fill(text))?;
         }
         let cargo = root.join("cargo.sh");
+        write_program(&cargo, fill(CARGO))?;
         let cargo = format!("--repo_env=CARGO={}", cargo.display());
 
         let graph = Graph::in_workspace(&end, &root, "//:program + //:one + //:two", &[&cargo]);

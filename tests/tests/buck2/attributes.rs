@@ -32,10 +32,7 @@ fn refused_by_name() -> Result<(), Failure> {
     }
     assert_eq!(project.buck2(&["run", "root//attributes:accepted"])?, "accepted\n");
 
-    let toolchain = "load(\"@root//attributes:toolchain.bzl\", \"cxx_toolchain_with\")\n\n\
-                     cxx_toolchain_with(\n    name = \"cxx\",\n    base = \":cxx_whole\",\n    split_debug_mode = \"single\",\n    \
-                     visibility = [\"PUBLIC\"],\n)\n\nsystem_cxx_toolchain(\n    name = \"cxx_whole\",";
-    project.change_toolchains(&[("system_cxx_toolchain(\n    name = \"cxx\",", toolchain)])?;
+    project.set_split_debug_mode("single")?;
     let message = project.buck2_fails(&["build", "root//attributes:accepted"])?;
     assert!(message.contains("the C++ toolchain's `split_debug_mode` is `single`"), "{message}");
     Ok(())

@@ -71,9 +71,7 @@ fn tried() -> Result<()> {
         ("sbom/app.rs", "fn main() { println!(\"{}\", own::answer()); }\n"),
         ("sbom/answer.rs", "#[unsafe(no_mangle)]\npub extern \"C\" fn sbom_answer() -> u64 { own::answer() }\n"),
     ] {
-        let path = project.root.join(path);
-        fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
-        fs::write(path, text)?;
+        project.write(path, text)?;
     }
     let without = fs::read(project.build("//sbom:app")?)?;
     ensure!(audit_info_from_slice(&without, 1 << 20).is_err(), "there is audit data unasked");

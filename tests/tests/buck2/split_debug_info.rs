@@ -62,24 +62,6 @@ const SOURCES: &[(&str, &str)] = &[
     ("answer.rs", "#[unsafe(no_mangle)]\npub extern \"C\" fn split_answer() -> u64 {\n    low::shifted(40)\n}\n"),
 ];
 
-/// A project whose C++ toolchain splits debug information.
-fn project() -> Result<Option<Project>> {
-    let Some(project) = Project::new("split_debug_info")? else { return Ok(None) };
-    for (name, text) in SOURCES {
-        let path = project.root.join("debug").join(name);
-        fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
-        fs::write(path, text)?;
-    }
-    Ok(Some(project))
-}
-
-fn split(project: &Project) -> Result<()> {
-    let toolchain = "load(\"@root//attributes:toolchain.bzl\", \"cxx_toolchain_with\")\n\n\
-                     cxx_toolchain_with(\n    name = \"cxx\",\n    base = \":cxx_whole\",\n    split_debug_mode = \"split\",\n    \
-                     visibility = [\"PUBLIC\"],\n)\n\nsystem_cxx_toolchain(\n    name = \"cxx_whole\",";
-    project.change_toolchains(&[("system_cxx_toolchain(\n    name = \"cxx\",", toolchain)])
-}
-
 /// What gdb says of a program.
 fn said_by_gdb(folder: &Path, name: &str) -> Result<String> {
     let commands = ["break low::shifted", "run", "next", "info args", "info locals", "up", "info args", "up", "info locals"];
@@ -92,13 +74,14 @@ fn packed_when_asked_for() -> Result<(), Failure> {
 }
 
 fn tried() -> Result<()> {
-    let Some(project) = project()? else { return Ok(()) };
+    let Some(project) = Project::new("split_debug_info")? else { return Ok(()) };
+    SOURCES.iter().try_for_each(|(name, text)| project.write(&format!("debug/{name}"), text))?;
     let moved = empty_folder("split_debug_info_moved")?;
     let inside = fs::read(project.build("//debug:app")?)?;
     fs::copy(project.build("//debug:app")?, moved.join("inside0"))?;
     let without = project.buck2_fails(&["build", "//debug:app[dwp]"])?;
     ensure!(without.contains("dwp"), "{without}");
-    split(&project)?;
+    project.set_split_debug_mode("split")?;
     // Else it may notice the change too late.
     project.buck2(&["kill"])?;
     let ran = || -> Result<BTreeSet<String>> {

@@ -66,7 +66,7 @@ pub fn run(stable: bool, of_interface: bool, share: &shared::Options, command: &
     match library(&args) {
         Some(rlib) if hollow => make_hollow(program, args, &rlib, bootstrap, of_interface),
         Some(rlib) if of_interface && compile_behind_interface(program, args.clone(), &rlib, bootstrap)? => Ok(()),
-        Some(rlib) => compile(program, args, &rlib, bootstrap),
+        Some(rlib) => compile(program, args, &rlib, bootstrap, is_debug_info_split),
         None if hollow => bail!(
             "`-Zno-codegen` was asked for a crate `{}` of the type {}\n  help: `splitlink rustc` makes hollow rlibs, by `--crate-type=rlib --emit=link=FILE`",
             args.shown_crate_name(),
@@ -179,12 +179,11 @@ fn compile_behind_interface(program: &str, mut args: RustcArgs, rlib: &Path, boo
 
 /// Compiles to an rlib. Metadata and notifications have to be asked for as well, or the crate would
 /// have another hash than the hollow rlib.
-fn compile(program: &str, mut args: RustcArgs, rlib: &Path, bootstrap: bool) -> Result<()> {
+fn compile(program: &str, mut args: RustcArgs, rlib: &Path, bootstrap: bool, is_debug_info_split: bool) -> Result<()> {
     let scratch = Scratch::beside(rlib)?;
     library::embed_no_bitcode(&mut args);
     args.push("emit", format!("metadata={}", scratch.path().join(library::RMETA).display()));
     let place = |kind: &str, path: &Path| (kind != "metadata").then(|| path.to_owned());
-    let is_debug_info_split = split_debug_info::asked(&args) == Some("unpacked");
     messages::run_command(rustc(program, bootstrap), args, Until::EndWithAll, Watcher { place: Some(&place), ..Watcher::default() })?;
     // rustc puts `.dwo` files into the rlib, too, where no linker and no `dwp` reads them.
     let without = scratch.path().join(library::RLIB);
