@@ -4,6 +4,7 @@ pub mod buck2;
 pub mod checkout;
 pub mod execution_log;
 pub mod formats_graph;
+pub mod importing_crates;
 pub mod interface_proofs;
 pub mod invariants;
 pub mod kills;

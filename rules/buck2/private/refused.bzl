@@ -9,7 +9,6 @@ silence.
 _ATTRIBUTES = {
     "bolt_flags": "nothing runs BOLT after the link; take the attribute away, or `load` the prelude's own rule",
     "bolt_profile": "nothing runs BOLT after the link; take the attribute away, or `load` the prelude's own rule",
-    "enable_distributed_thinlto": "thin LTO runs inside the action that links; take `lto = \"thin\"` in its place",
     "extra_dwp_flags": "splitlink packs debug information by itself, and has no such flags; take the attribute away, or `load` the prelude's own rule",
     "has_content_based_path": "the program's path is by configuration; take the attribute away",
     "link_group": "there are no link groups; take the attribute away, or `load` the prelude's own rule",

@@ -26,6 +26,10 @@ default_linker = _setting("linker", LINKERS)
 # `splitlink.lto`: link-time optimisation of targets without `lto`. Default: off.
 default_lto = _setting("lto", LTO_MODES)
 
+# `splitlink.lto_distributed`: whether thin LTO is done by actions of their own, one for each crate.
+# Default: off, by the action that links, but for targets with `enable_distributed_thinlto`.
+is_lto_distributed = _setting("lto_distributed", ["off", "on"]) == "on"
+
 # `splitlink.pipelining`: whether two actions compile a library, so that dependents need not wait
 # for its code. With `shared` one rustc serves both actions. Default: on.
 _pipelining = _setting("pipelining", ["on", "off", "shared"])

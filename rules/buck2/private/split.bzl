@@ -1,5 +1,6 @@
 """The actions of a crate that is linked: one that compiles it, one that links it."""
 
+load("//rules/buck2/private/actions:distributed_lto.bzl", "is_distributed")
 load("//rules/buck2/private/actions:dwp.bzl", "declare_dwp")
 load("//rules/buck2/private/actions:html_report.bzl", "declare_html_report")
 load("//rules/buck2/private/actions:link_only.bzl", "declare_link_only")
@@ -96,6 +97,7 @@ def split(
     lto = ctx.attrs._rust_toolchain[SplitlinkToolchainInfo].lto
     is_debug_info_split = splits_debug_info(ctx, compile_ctx)
     dwos = find_dwos(ctx, compile_ctx, link_strategy) if is_debug_info_split else []
+    is_lto_distributed = is_distributed(ctx, is_debug_info_split)
 
     # With LTO that of the crate itself is split when it is linked; of a library's dylib nothing is
     # compiled.
@@ -126,7 +128,7 @@ def split(
     for group in groups:
         within = directory if len(groups) == 1 else directory + "/" + group.keys()[0]
         dwo_of_lto = ctx.actions.declare_output(within + "/dwo_of_lto", dir = True) if is_debug_info_split and lto != "off" else None
-        link = declare_link_only(ctx, compile_ctx, compiled, dependencies, native, dylibs, group, within, dwo_of_lto)
+        link = declare_link_only(ctx, compile_ctx, compiled, dependencies, native, dylibs, group, within, dwo_of_lto, is_lto_distributed)
         manifest = manifest or link.manifest
         about = {
             "explain": _explain(ctx, link.report, within),

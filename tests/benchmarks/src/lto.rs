@@ -6,15 +6,15 @@
 //! `-Clto=fat` and `-Clto=thin`, in turn with splitlink's no-link and link-only for the same crate
 //! and the same dependencies: compiling the program's own crate counts on both sides. The relink is
 //! link-only alone, from a cache of thin LTO that was filled before one line of the crate `itoa`
-//! changed. Then the same is linked by distributed thin LTO, in processor seconds: others may use the
-//! machine as well.
+//! changed. Then the same is linked by distributed thin LTO, in processor seconds, for others may use the
+//! machine as well; how long that takes with many executors is computed of what each action took.
 
 mod distributed;
 
 use crate::measure::median;
 use anyhow::{Context, Result, bail, ensure};
 use distributed::Cost;
-use splitlink_tests::real_programs::{HYPERFINE, Program, RIPGREP, cache, sources};
+use splitlink_tests::real_programs::{HYPERFINE, Program, RIPGREP, XH, cache, sources};
 use splitlink_tests::rustc_fixture::tools::repository;
 use std::ffi::OsString;
 use std::fs;
@@ -24,18 +24,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// A crate that both programs depend on, and that depends on none.
+/// A crate that all programs depend on, and that depends on none.
 const LEAF: &str = "itoa";
 
-pub const USAGE: &str = "usage: dev/bench lto [ROUNDS [rg|hyperfine [distributed]]]";
+pub const USAGE: &str = "usage: dev/bench lto [ROUNDS [rg|hyperfine|xh [distributed]]]";
 
 pub fn bench(args: &[String]) -> Result<()> {
     let mut args = args.iter().cloned();
     let rounds: usize = args.next().map_or(Ok(3), |n| n.parse()).context(USAGE)?;
     ensure!(rounds > 0, "one round at least; {USAGE}");
     let bin = args.next().unwrap_or_else(|| "rg".to_owned());
-    let program =
-        [RIPGREP, HYPERFINE].into_iter().find(|program| program.bin == bin).with_context(|| format!("no program `{bin}`; {USAGE}"))?;
+    let programs = [RIPGREP, HYPERFINE, XH];
+    let program = programs.into_iter().find(|program| program.bin == bin).with_context(|| format!("no program `{bin}`; {USAGE}"))?;
     let only_distributed = match args.next().as_deref() {
         None => false,
         Some("distributed") => true,
@@ -224,9 +224,13 @@ impl Bench {
     }
 
     fn rustc(&self, call: &Call, mode: &str) -> Result<(Duration, u64)> {
+        self.rustc_cost(call, mode).map(in_short)
+    }
+
+    fn rustc_cost(&self, call: &Call, mode: &str) -> Result<Cost> {
         let mut args = call.args.clone();
         args.extend([format!("-Clto={mode}").into(), "-o".into(), self.out("rustc").into()]);
-        self.timed(&args, call)
+        self.cost(&args, call)
     }
 
     fn no_link(&self, call: &Call) -> Result<(Duration, u64)> {
@@ -241,7 +245,7 @@ impl Bench {
         }
         args.push("--".into());
         args.extend(call.args.iter().cloned());
-        self.timed(&args, call)
+        self.cost(&args, call).map(in_short)
     }
 
     fn link_only(&self, call: &Call, mode: &str, cache: Option<&Path>) -> Result<(Duration, u64)> {
@@ -254,21 +258,16 @@ impl Bench {
         for rlib in with_extension(&self.deps(), "rlib")? {
             args.extend(["--rlib".into(), rlib.into()]);
         }
-        self.timed(&args, call)
+        self.cost(&args, call).map(in_short)
     }
 
-    /// How long it takes, and the most memory that it or a process of it has at a time, in KiB.
-    fn timed(&self, args: &[OsString], call: &Call) -> Result<(Duration, u64)> {
-        self.cost(args, call).map(|(taken, cost)| (taken, cost.peak))
-    }
-
-    /// Likewise, and how many seconds of processors it takes.
-    fn cost(&self, args: &[OsString], call: &Call) -> Result<(Duration, Cost)> {
+    /// What the call takes; its memory is the most that it or a process of it has at a time.
+    fn cost(&self, args: &[OsString], call: &Call) -> Result<Cost> {
         let mut command = Command::new("/usr/bin/time");
         command.args(["-q", "-f", "%M %U %S"]).args(args).envs(call.env.iter().cloned()).current_dir(self.dir.join(self.program.package));
         let began = Instant::now();
         let output = command.output().context("/usr/bin/time measures memory: install the package `time`")?;
-        let taken = began.elapsed();
+        let wall = began.elapsed().as_secs_f64();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         if !output.status.success() {
             bail!("{:?} failed:\n{said}", args.first());
@@ -276,8 +275,13 @@ impl Bench {
         let numbers: Vec<f64> = said.lines().last().into_iter().flat_map(str::split_whitespace).filter_map(|n| n.parse().ok()).collect();
         let [peak, user, system] = numbers[..] else { bail!("`time` does not say what it took: {said}") };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`time` counts whole ones")]
-        Ok((taken, Cost { seconds: user + system, peak: peak as u64 }))
+        Ok(Cost { wall, seconds: user + system, peak: peak as u64 })
     }
+}
+
+/// How long it takes, and the most memory in KiB.
+fn in_short(cost: Cost) -> (Duration, u64) {
+    (Duration::from_secs_f64(cost.wall), cost.peak)
 }
 
 fn with_extension(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {

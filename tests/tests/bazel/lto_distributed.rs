@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::checkout::Checkout;
 use splitlink_tests::execution_log;
+use splitlink_tests::importing_crates::{APART, BACK_ENDS, LEAF, SOURCES, printed, without_hash};
 use splitlink_tests::rustc_fixture::tools::{run, succeed};
 use std::collections::BTreeSet;
 use std::fs;
@@ -52,30 +53,6 @@ rust_shared_library(
 )
 "#;
 
-/// Functions that call another are not inlined by rustc itself.
-const LEAF: &str = "use std::sync::atomic::{AtomicU64, Ordering};
-static SEEN: AtomicU64 = AtomicU64::new(0);
-pub fn leaf(x: u64) -> u64 { seen(x.rotate_left(5)).wrapping_mul(77) }
-#[inline(never)]
-fn seen(x: u64) -> u64 { SEEN.fetch_add(x, Ordering::Relaxed); x }
-#[inline(never)]
-pub fn not_imported(x: u64) -> u64 { x ^ 5 }
-";
-
-const SOURCES: [(&str, &str); 5] = [
-    ("apart.rs", "#[inline(never)]\npub fn apart(x: u64) -> u64 { x.rotate_left(9) ^ 1234 }\n"),
-    ("leaf.rs", LEAF),
-    ("middle.rs", "#[inline(never)]\npub fn middle(x: u64) -> u64 { leaf::leaf(x) + leaf::not_imported(x) }\n"),
-    ("app.rs", "fn main() { println!(\"{}\", middle::middle(3) ^ apart::apart(4)); }\n"),
-    ("library.rs", "#[unsafe(no_mangle)]\npub extern \"C\" fn answer(x: u64) -> u64 { middle::middle(x) }\n"),
-];
-
-/// What the program prints, as the sources say, with `factor` in the leaf.
-fn expected(factor: u64) -> String {
-    let middle = 3u64.rotate_left(5).wrapping_mul(factor) + (3 ^ 5);
-    format!("{}\n", middle ^ 4u64.rotate_left(9) ^ 1234)
-}
-
 fn write(clone: &Checkout, files: &[(&str, &str)]) -> Result<()> {
     let folder = clone.root.join(PACKAGE);
     fs::create_dir_all(&folder)?;
@@ -91,10 +68,10 @@ fn build(clone: &Checkout, flags: &[&str]) -> Result<BTreeSet<String>> {
     let ran = execution_log::read(&log)?.into_iter().filter(|spawn| spawn.runner != "disk cache hit");
     let named = ran.filter_map(|spawn| match spawn.mnemonic.as_str() {
         "SplitlinkThinLink" | "SplitlinkLink" => Some(spawn.mnemonic),
-        "SplitlinkThinBackend" => spawn.output.split_once("/thin_objects/").map(|(_, rest)| {
-            let folder = rest.split('/').take(2).collect::<Vec<_>>().join("/");
-            folder.rsplit_once('-').filter(|_| folder.starts_with("crates/")).map_or(folder.clone(), |(name, _)| name.to_owned())
-        }),
+        "SplitlinkThinBackend" => spawn
+            .output
+            .split_once("/thin_objects/")
+            .map(|(_, rest)| without_hash(&rest.split('/').take(2).collect::<Vec<_>>().join("/")).to_owned()),
         _ => None,
     });
     Ok(named.map(|name| if name.starts_with("own") { "own".to_owned() } else { name }).collect())
@@ -102,10 +79,10 @@ fn build(clone: &Checkout, flags: &[&str]) -> Result<BTreeSet<String>> {
 
 const ON: &str = "--//rules/bazel:lto_distributed";
 
-fn prints(clone: &Checkout, flags: &[&str], factor: u64) -> Result<()> {
+fn check_printed(clone: &Checkout, flags: &[&str], factor: u64) -> Result<()> {
     // With an LTO of its own it is in a folder of its own.
-    let printed = succeed(&mut clone.command("run", &[&["-c", "opt", ON], flags].concat(), &[&format!("//{PACKAGE}:app")]))?.stdout;
-    ensure!(printed == expected(factor).as_bytes(), "it prints {}", String::from_utf8_lossy(&printed));
+    let output = succeed(&mut clone.command("run", &[&["-c", "opt", ON], flags].concat(), &[&format!("//{PACKAGE}:app")]))?.stdout;
+    ensure!(output == printed(factor).as_bytes(), "it prints {}", String::from_utf8_lossy(&output));
     Ok(())
 }
 
@@ -129,9 +106,8 @@ fn only_what_imports_the_change_is_optimised_again() -> Result<()> {
     ];
     write(&clone, &[&SOURCES[..], &[("BUILD.bazel", BUILD_FILE)]].concat())?;
     let all = build(&clone, flags)?;
-    let back_ends = ["crates/apart", "crates/leaf", "crates/middle", "own", "std/alloc", "std/core", "std/rest", "std/std"];
-    ensure!(all == set(&[&back_ends[..], &["SplitlinkLink", "SplitlinkThinLink"]].concat()), "{all:?}");
-    prints(&clone, flags, 77)?;
+    ensure!(all == set(&[&BACK_ENDS[..], &["SplitlinkLink", "SplitlinkThinLink"]].concat()), "{all:?}");
+    check_printed(&clone, flags, 77)?;
     ensure!(build(&clone, flags)?.is_empty(), "something ran again of itself");
 
     // `leaf` is inlined into `middle`, which is in nobody.
@@ -142,16 +118,16 @@ fn only_what_imports_the_change_is_optimised_again() -> Result<()> {
         again == set(&["SplitlinkThinLink", "SplitlinkLink", "crates/leaf", "crates/middle"]),
         "after a change of `leaf` there ran {again:?}"
     );
-    prints(&clone, flags, 79)?;
+    check_printed(&clone, flags, 79)?;
     // What is imported by nobody.
-    write(&clone, &[("apart.rs", &SOURCES[0].1.replace("1234", "1235"))])?;
+    write(&clone, &[("apart.rs", &APART.replace("1234", "1235"))])?;
     let again = build(&clone, flags)?;
     ensure!(again == set(&["SplitlinkThinLink", "SplitlinkLink", "crates/apart"]), "after a change of `apart` there ran {again:?}");
     // All of that was built before.
     write(&clone, &SOURCES)?;
     let again = build(&clone, flags)?;
     ensure!(again.is_empty(), "what is in the disk cache ran again: {again:?}");
-    prints(&clone, flags, 77)?;
+    check_printed(&clone, flags, 77)?;
 
     // In another output base, with nothing but the disk cache.
     let other = Checkout::make(splitlink_tests::real_programs::cache()?.join("reproducible/another/place"))?;

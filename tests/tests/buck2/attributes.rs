@@ -9,7 +9,10 @@ use std::process::Command;
 const REFUSED: &[(&str, &[&str])] = &[
     ("bolt_flags", &["do not support `bolt_flags`", "BOLT"]),
     ("bolt_profile", &["do not support `bolt_profile`", "BOLT"]),
-    ("enable_distributed_thinlto", &["do not support `enable_distributed_thinlto`", "lto = \"thin\""]),
+    (
+        "enable_distributed_thinlto",
+        &["`enable_distributed_thinlto` is for thin LTO, and the target's `lto` is `off`", "set `lto = \"thin\"`"],
+    ),
     ("extra_dwp_flags", &["do not support `extra_dwp_flags`", "has no such flags"]),
     ("has_content_based_path", &["do not support `has_content_based_path`", "take the attribute away"]),
     ("link_group_map", &["do not support `link_group_map`", "no link groups"]),

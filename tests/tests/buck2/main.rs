@@ -4,6 +4,7 @@ mod attributes;
 mod bazel_comparison;
 mod crate_types;
 mod linker;
+mod lto_distributed;
 mod real_programs;
 mod remote_execution;
 mod rules;

@@ -4,6 +4,7 @@ load("//rules/buck2/private:dylibs.bzl", "link_arguments")
 load("//rules/buck2/private:prelude.bzl", "at_argfile")
 load("//rules/buck2/private:providers.bzl", "SplitlinkToolchainInfo")
 load("//rules/buck2/private:settings.bzl", "crates_io", "default_linker", "has_report_times", "is_auditable")
+load(":distributed_lto.bzl", "declare_distributed_lto")
 
 def _label(rlib: Artifact) -> list[str]:
     return ["--crate-label={}={}".format(rlib.basename, rlib.owner.raw_target())] if rlib.owner else []
@@ -34,7 +35,8 @@ def declare_link_only(
         dylibs: struct | None,
         outputs: dict[str, Artifact],
         directory: str,
-        dwo_dir: Artifact | None = None) -> struct:
+        dwo_dir: Artifact | None = None,
+        is_lto_distributed: bool = False) -> struct:
     """Declares the action that links a crate, as one crate type or several.
 
     Args:
@@ -48,6 +50,7 @@ def declare_link_only(
         directory: The folder for the action's other outputs.
         dwo_dir: The folder for the split debug information of what LTO makes. Default: it stays
             inside.
+        is_lto_distributed: Whether thin LTO is done by actions of their own. Default: False.
 
     Returns:
         A struct of `report` (Artifact) and `manifest` (Artifact; None if no output is a dylib).
@@ -58,23 +61,29 @@ def declare_link_only(
     # The tool writes the manifest beside the dylib, and later looks for it there.
     manifest = ctx.actions.declare_output(outputs["dylib"].short_path + ".manifest.json") if "dylib" in outputs else None
     linker = ctx.attrs.linker or default_linker
-    args = cmd_args(
+    linked = cmd_args(
         cmd_args(compiled.plan, format = "--plan={}"),
         cmd_args(compiled.modules, format = "--modules={}"),
         cmd_args(dependencies.rlibs.project_as_args("artifacts_args"), format = "--rlib={}"),
         cmd_args(split.sysroot, format = "--sysroot={}"),
+        link_arguments(dylibs, outputs.keys()),
+        hidden = [native.inputs, compile_ctx.linker_with_pre_args],
+    )
+    rlibs = [rlib.artifact for rlib in dependencies.rlibs.traverse()]
+    args = cmd_args(
+        linked,
         "--lto=" + split.lto if split.lto != "off" else [],
+        declare_distributed_lto(ctx, linked, rlibs, outputs.keys(), directory) if is_lto_distributed else [],
         cmd_args(split.lto_engine, format = "--lto-engine={}") if split.lto == "fat" else [],
         cmd_args(dwo_dir.as_output(), format = "--dwo-dir={}") if dwo_dir else [],
         "--linker=" + linker if linker != "default" else [],
-        link_arguments(dylibs, outputs.keys()),
         cmd_args(report.as_output(), format = "--report={}"),
         "--report-times" if has_report_times else [],
         # Whoever links a staticlib has more in it.
         ["--auditable", dependencies.edge_args] if is_auditable and [each for each in outputs if each not in ("proc-macro", "staticlib")] else [],
-        [_label(rlib.artifact) + _purl(rlib.artifact) for rlib in dependencies.rlibs.traverse()],
+        [_label(rlib) + _purl(rlib) for rlib in rlibs],
         [cmd_args(output.as_output(), format = "--output=" + crate_type + "={}") for crate_type, output in outputs.items()],
-        hidden = [native.inputs, compile_ctx.linker_with_pre_args] + ([manifest.as_output()] if manifest else []),
+        hidden = manifest.as_output() if manifest else [],
     )
     ctx.actions.run(
         cmd_args(split.tool, "link-only", at_argfile(actions = ctx.actions, name = directory + "/link_only.args", args = args, allow_args = True)),

@@ -134,9 +134,9 @@ splitlink_rust_toolchain = rule(
         "lto_engine": attrs.exec_dep(
             providers = [RunInfo],
             default = "//:splitlink-lto",
-            doc = "The engine of fat LTO, `splitlink-lto`, a `prebuilt_splitlink` for instance. " +
-                  "It must be made with the LLVM of the toolchain. It is built only if a target " +
-                  "asks for fat LTO. Default: the target that builds it from source, by the " +
+            doc = "The engine of fat and of distributed thin LTO, `splitlink-lto`, a " +
+                  "`prebuilt_splitlink` for instance. It must be made with the LLVM of the " +
+                  "toolchain. It is built only if a target asks for one of these. Default: the target that builds it from source, by the " +
                   "`cargo` on the PATH.",
         ),
         "_lto": attrs.default_only(attrs.string(default = LTO_OF_CONFIGURATION)),

@@ -1,7 +1,7 @@
 //! Thin LTO in actions of their own against one action: what it takes in all, after a change, and at
 //! most in one action.
 
-use super::{Bench, Call, LEAF, with_extension};
+use super::{Bench, Call, LEAF, TEXT, size_of, with_extension};
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::rustc_fixture::tools::names_in;
 use std::ffi::OsString;
@@ -9,24 +9,60 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Processor seconds, and the most memory of one action in KiB.
+/// What an action takes: seconds, those of processors, and the most memory in KiB.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cost {
+    pub(super) wall: f64,
     pub(super) seconds: f64,
     pub(super) peak: u64,
 }
 
-impl Cost {
-    fn add(&mut self, other: Self) {
-        self.seconds += other.seconds;
-        self.peak = self.peak.max(other.peak);
+/// A link in parts.
+#[derive(Default)]
+struct Parts {
+    thin_link: Cost,
+    /// Those that ran, in the order of their names.
+    back_ends: Vec<Cost>,
+    link: Cost,
+}
+
+/// How many actions run at a time, in [`Parts::makespan`].
+const EXECUTORS: [usize; 5] = [1, 2, 8, 32, 128];
+
+impl Parts {
+    fn all(&self) -> impl Iterator<Item = &Cost> {
+        [&self.thin_link, &self.link].into_iter().chain(&self.back_ends)
+    }
+
+    fn seconds(&self) -> f64 {
+        self.all().map(|cost| cost.seconds).sum()
+    }
+
+    fn peak(&self) -> u64 {
+        self.all().map(|cost| cost.peak).max().unwrap_or_default()
+    }
+
+    /// From the thin link's start to the link's end in seconds, if `executors` actions run at a time,
+    /// each as long as it ran by itself: back ends start in the order of their names, as Bazel
+    /// finds them ready.
+    fn makespan(&self, executors: usize) -> f64 {
+        let mut free_at = vec![0.0_f64; executors];
+        for back_end in &self.back_ends {
+            let first = free_at.iter_mut().min_by(|a, b| a.total_cmp(b)).expect("there is one at least");
+            *first += back_end.wall;
+        }
+        self.thin_link.wall + free_at.into_iter().fold(0.0, f64::max) + self.link.wall
+    }
+
+    fn makespans(&self) -> String {
+        EXECUTORS.map(|executors| format!("{:.1} s with {executors}", self.makespan(executors))).join(", ")
     }
 }
 
 /// What was optimised before a change.
 pub(super) struct Before {
     one: Cost,
-    parts: Cost,
+    parts: Parts,
     dir: PathBuf,
 }
 
@@ -35,43 +71,57 @@ impl Bench {
     pub(super) fn in_parts_before(&self, call: &Call) -> Result<Before> {
         let one = self.link_with(call, &["--lto".into(), "thin".into()])?;
         let dir = self.dir.join("parts-before");
-        let (parts, _) = self.in_parts(call, &dir, None)?;
+        let parts = self.in_parts(call, &dir, None)?;
         Ok(Before { one, parts, dir })
     }
 
-    /// Links likewise after a change, and prints both.
+    /// Links likewise after a change, has rustc do thin LTO, and prints all.
     #[expect(clippy::cast_precision_loss, reason = "for people")]
     pub(super) fn in_parts_after(&self, call: &Call, before: &Before) -> Result<()> {
         let one = self.link_with(call, &["--lto".into(), "thin".into()])?;
-        let (parts, ran) = self.in_parts(call, &self.dir.join("parts-after"), Some(&before.dir))?;
+        let parts = self.in_parts(call, &self.dir.join("parts-after"), Some(&before.dir))?;
+        let rustc = self.rustc_cost(call, "thin")?;
         println!("  distributed thin LTO, processor seconds and the largest action's memory:");
         println!(
-            "    from nothing: {:.1} s in one action, {:.1} s in parts, ratio {:.2}; {} and {} MiB, ratio {:.2}",
+            "    from nothing: {:.1} s in one action, {:.1} s in parts ({} back ends), ratio {:.2}; {} and {} MiB, ratio {:.2}",
             before.one.seconds,
-            before.parts.seconds,
-            before.parts.seconds / before.one.seconds,
+            before.parts.seconds(),
+            before.parts.back_ends.len(),
+            before.parts.seconds() / before.one.seconds,
             before.one.peak >> 10,
-            before.parts.peak >> 10,
-            before.parts.peak as f64 / before.one.peak as f64
+            before.parts.peak() >> 10,
+            before.parts.peak() as f64 / before.one.peak as f64
         );
         println!(
-            "    after a change in `{LEAF}`: {:.1} s in one action, {:.1} s in parts ({ran} back ends), ratio {:.2}",
+            "    after a change in `{LEAF}`: {:.1} s in one action, {:.1} s in parts ({} back ends), ratio {:.2}; rustc {:.1} s, its own crate included, ratio {:.2}",
             one.seconds,
-            parts.seconds,
-            parts.seconds / one.seconds
+            parts.seconds(),
+            parts.back_ends.len(),
+            parts.seconds() / one.seconds,
+            rustc.seconds,
+            parts.seconds() / rustc.seconds
         );
+        let longest = before.parts.back_ends.iter().map(|back_end| back_end.wall).fold(0.0, f64::max);
+        println!("  from start to end, with so many actions at a time, computed of what each took by itself:");
+        println!("    from nothing: {}; in one action {:.1} s", before.parts.makespans(), before.one.wall);
+        println!("    after the change: {}; in one action {:.1} s, rustc {:.1} s", parts.makespans(), one.wall, rustc.wall);
+        println!(
+            "    from nothing the thin link takes {:.1} s, the longest back end {longest:.1} s, the link {:.1} s",
+            before.parts.thin_link.wall, before.parts.link.wall
+        );
+        let [in_one, in_parts] = [self.out("one"), self.out("splitlink")].map(|program| size_of(&program, TEXT));
+        let (in_one, in_parts) = (in_one?, in_parts?);
+        println!("    text {in_one} and {in_parts} bytes, ratio {:.4}", in_parts as f64 / in_one as f64);
         Ok(())
     }
 
-    /// Links in parts in the folder `dir`; what is the same as in `before` is taken from there. Also
-    /// says how many back ends ran.
-    fn in_parts(&self, call: &Call, dir: &Path, before: Option<&Path>) -> Result<(Cost, usize)> {
+    /// Links in parts in the folder `dir`; what is the same as in `before` is taken from there.
+    fn in_parts(&self, call: &Call, dir: &Path, before: Option<&Path>) -> Result<Parts> {
         let _ = fs::remove_dir_all(dir);
         let (thin, objects) = (dir.join("thin"), dir.join("objects"));
         let mut args = self.linked("thin-link")?;
         args.extend(["--output-dir".into(), thin.clone().into()]);
-        let mut cost = self.cost(&args, call)?.1;
-        let mut ran = 0;
+        let mut parts = Parts { thin_link: self.cost(&args, call)?, ..Parts::default() };
         let inside = |of: &str| names_in(&thin.join(of)).into_iter().map(|name| format!("{of}/{name}")).collect::<Vec<_>>();
         for folder in [inside("crates"), vec!["own".to_owned()], inside("std")].concat() {
             let same = |before: &Path| -> Result<bool> {
@@ -89,21 +139,22 @@ impl Bench {
                     let mut args: Vec<OsString> = vec![self.splitlink.clone().into(), "thin-backend".into(), "--threads=1".into()];
                     args.extend(["--index".into(), thin.join(&folder).into(), "--std-bitcode".into(), thin.join("std-bitcode").into()]);
                     args.extend(["--output-dir".into(), to.into(), "--sysroot".into(), (&self.sysroot).into()]);
-                    cost.add(self.cost(&args, call)?.1);
-                    ran += 1;
+                    parts.back_ends.push(self.cost(&args, call)?);
                 }
             }
         }
         let given = ["--thin-link".into(), thin.join("link.json").into(), "--thin-objects".into(), objects.into()];
-        cost.add(self.link_with(call, &[&["--lto".into(), "thin".into()][..], &given].concat())?);
-        Ok((cost, ran))
+        // In the place of what one action linked.
+        fs::rename(self.out("splitlink"), self.out("one"))?;
+        parts.link = self.link_with(call, &[&["--lto".into(), "thin".into()][..], &given].concat())?;
+        Ok(parts)
     }
 
     fn link_with(&self, call: &Call, more: &[OsString]) -> Result<Cost> {
         let mut args = self.linked("link-only")?;
         args.extend(["--output".into(), self.out("splitlink").into()]);
         args.extend(more.iter().cloned());
-        Ok(self.cost(&args, call)?.1)
+        self.cost(&args, call)
     }
 
     /// The subcommand `name` with what is linked.
