@@ -3,11 +3,12 @@
 
     tests/benchmarks/simulate_schedules.py record FILE.json WORKSPACE TARGET [BAZEL_FLAG...]
     tests/benchmarks/simulate_schedules.py show [--svg FILE.svg] FILE.json...
+    tests/benchmarks/simulate_schedules.py lto [--svg FILE.svg] FILE.json...
 
 `record` builds TARGET, a split_binary or a rule of splitlink's in a Bazel workspace, from clean, one action at a time and all on one
 processor, and keeps what each action took and what it needs. Nothing else may run meanwhile. What is built but once on a machine is left out:
 the splitlink tool and rules_rust's process wrapper. `show` simulates the builds that it is given and prints a table of makespans in seconds; with several
-builds also the geometric means of their ratios.
+builds also the geometric means of their ratios. `lto` does so for distributed thin LTO, of what `dev/bench lto 1 PROGRAM distributed` writes.
 
 What is simulated, with codegen less metadata for the time of code generation:
 
@@ -37,6 +38,9 @@ import tempfile
 PROGRAM = "tests/benchmarks/simulate_schedules.py"
 
 WORKERS = [2, 4, 8, 16, None]
+
+# How many actions of a link run at a time.
+EXECUTORS = [1, 2, 8, 32, 128]
 
 MODELS = ["rules_rust", "rules_rust pipelined", "Cargo", "splitlink", "splitlink, worker"]
 
@@ -249,13 +253,18 @@ def makespan(jobs, workers, by_weight):
     return now
 
 
-def show(args):
+def read(args):
+    """The file for the picture, if one is asked for, and what the others hold."""
     svg = None
     if args[:1] == ["--svg"]:
         svg, args = args[1], args[2:]
-    builds = [json.loads(pathlib.Path(file).read_text()) for file in args]
-    if not builds:
+    if not args:
         sys.exit(__doc__)
+    return svg, args, [json.loads(pathlib.Path(file).read_text()) for file in args]
+
+
+def show(args):
+    svg, args, builds = read(args)
     header = "| | " + " | ".join("unlimited" if w is None else str(w) for w in WORKERS) + " |\n|---|" + "---|" * len(WORKERS)
     ratios = {model: [[] for _ in WORKERS] for model in MODELS}
     for build in builds:
@@ -273,17 +282,41 @@ def show(args):
     command = shlex.join([PROGRAM, "show"] + (["--svg", svg] if svg else []) + args)
     print(f"\nMade by `{command}`; `{PROGRAM}` says what it assumes.")
     if svg:
-        pathlib.Path(svg).write_text(chart(means, [build["name"] for build in builds], command))
+        names = ", ".join(build["name"] for build in builds)
+        groups = ["unlimited" if w is None else f"{w} processors" for w in WORKERS]
+        title = f"Simulated time of a clean build against Cargo's: {names}"
+        pathlib.Path(svg).write_text(chart(title, dict(zip(MODELS, COLORS)), groups, means, command))
 
 
-def chart(means, names, command):
-    """Bars of the makespans against Cargo's, a group for each number of processors."""
+def lto(args):
+    svg, args, links = read(args)
+    # Thin link, back ends, link: each back end waits for the first, and the last one for all.
+    spans = {}
+    for link in links:
+        for when in ["from nothing", "after a change"]:
+            times = link[when]
+            ends = range(1, len(times["back_ends"]) + 1)
+            jobs = {0: Job(times["thin_link"], 0, [])} | {at: Job(time, 0, [(0, False)]) for at, time in zip(ends, times["back_ends"])}
+            jobs[len(jobs)] = Job(times["link"], 0, [(at, False) for at in [0, *ends]])
+            spans[f"{link['name']}, {when}"] = [makespan(jobs, executors, False) / times["in_one_action"] for executors in EXECUTORS]
+    print("Against thin LTO in one action on this machine\n\n| | " + " | ".join(map(str, EXECUTORS)) + " |\n|---|" + "---|" * len(EXECUTORS))
+    for name, values in spans.items():
+        print(f"| {name} | " + " | ".join(f"{value:.2f}" for value in values) + " |")
+    command = shlex.join([PROGRAM, "lto"] + (["--svg", svg] if svg else []) + [pathlib.Path(file).name for file in args])
+    if svg:
+        groups = [f"{executors} at a time" for executors in EXECUTORS]
+        title = "Simulated time of distributed thin LTO against one action's"
+        pathlib.Path(svg).write_text(chart(title, dict(zip(spans, COLORS)), groups, spans, command))
+
+
+def chart(title, series, groups, values, command):
+    """Bars of `values`, name → one for each of `groups`; `series`: name → its colors."""
     width, height, left, top, bottom = 760, 340, 50, 56, 40
-    highest = max(1.2, max(max(values) for values in means.values()) * 1.05)
+    highest = max(1.2, max(map(max, values.values())) * 1.05)
     y = lambda value: top + (height - top - bottom) * (1 - value / highest)
-    group = (width - left - 10) / len(WORKERS)
-    bar = group * 0.8 / len(MODELS)
-    rules = lambda shade: "".join(f".m{at}{{fill:{colors[shade]}}}" for at, colors in enumerate(COLORS))
+    group = (width - left - 10) / len(groups)
+    bar = group * 0.8 / len(series)
+    rules = lambda shade: "".join(f".m{at}{{fill:{colors[shade]}}}" for at, colors in enumerate(series.values()))
     light = "text{fill:#1f2328}.ground{fill:#fff}line{stroke:#ddd}.one{stroke:#444}" + rules(0)
     dark = "text{fill:#e6edf3}.ground{fill:#0d1117}line{stroke:#30363d}.one{stroke:#b1bac4}" + rules(1)
     parts = [
@@ -292,25 +325,24 @@ def chart(means, names, command):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
         f"<style>{light}@media (prefers-color-scheme:dark){{{dark}}}</style>",
         f'<rect class="ground" width="{width}" height="{height}"/>',
-        f'<text x="{left}" y="16">Simulated time of a clean build against Cargo\'s: {", ".join(names)}</text>',
+        f'<text x="{left}" y="16">{title}</text>',
     ]
-    for at, model in enumerate(MODELS):
-        x = left + at * 140
-        parts.append(f'<rect class="m{at}" x="{x}" y="26" width="11" height="11"/><text x="{x + 16}" y="36">{model}</text>')
+    for at, name in enumerate(series):
+        x = left + at * 700 // len(series)
+        parts.append(f'<rect class="m{at}" x="{x}" y="26" width="11" height="11"/><text x="{x + 16}" y="36">{name}</text>')
     for tick in range(int(highest / 0.25) + 1):
         value = tick * 0.25
         kind = ' class="one"' if value == 1 else ""
         parts.append(f'<line{kind} x1="{left}" x2="{width - 10}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
         parts.append(f'<text x="{left - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.2f}</text>')
-    for column, workers in enumerate(WORKERS):
+    for column, label in enumerate(groups):
         x = left + column * group + group * 0.1
-        for at, model in enumerate(MODELS):
-            value = means[model][column]
+        for at, name in enumerate(series):
+            value = values[name][column]
             parts.append(
                 f'<rect class="m{at}" x="{x + at * bar:.1f}" y="{y(value):.1f}" width="{bar - 2:.1f}" height="{y(0) - y(value):.1f}">'
-                f"<title>{model}: {value:.2f}</title></rect>"
+                f"<title>{name}: {value:.2f}</title></rect>"
             )
-        label = "unlimited" if workers is None else f"{workers} processors"
         parts.append(f'<text x="{x + group * 0.4:.1f}" y="{height - 18}" text-anchor="middle">{label}</text>')
     return "\n".join(parts + ["</svg>"]) + "\n"
 
@@ -321,6 +353,8 @@ def main():
             record(file, workspace, target, *flags)
         case ["show", *args]:
             show(args)
+        case ["lto", *args]:
+            lto(args)
         case _:
             sys.exit(__doc__)
 

@@ -7,7 +7,7 @@
 //! and the same dependencies: compiling the program's own crate counts on both sides. The relink is
 //! link-only alone, from a cache of thin LTO that was filled before one line of the crate `itoa`
 //! changed. Then the same is linked by distributed thin LTO, in processor seconds, for others may use the
-//! machine as well; how long that takes with many executors is computed of what each action took.
+//! machine as well; `simulate_schedules.py lto` computes how long that takes with many of them.
 
 mod distributed;
 

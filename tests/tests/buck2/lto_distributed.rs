@@ -119,6 +119,11 @@ fn tried() -> Result<()> {
     project.build_with(ON, "//in_parts:one_action")?;
     ensure!(ran(&project)?.contains("splitlink_thin_link"), "the setting does nothing: {:?}", ran(&project)?);
 
+    let examples = "splitlink//examples/lto/...";
+    let tests = project.passed(examples, ON)?;
+    ensure!(ran(&project)?.contains("splitlink_thin_link"), "no thin link for the examples: {:?}", ran(&project)?);
+    ensure!(tests.len() > 1 && tests == project.passed(examples, &[])?, "{tests:?}");
+
     project.set_split_debug_mode("split")?;
     project.buck2(&["kill"])?;
     let refused = project.buck2_fails(&["build", "//in_parts:app"])?;

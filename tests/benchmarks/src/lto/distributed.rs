@@ -26,9 +26,6 @@ struct Parts {
     link: Cost,
 }
 
-/// How many actions run at a time, in [`Parts::makespan`].
-const EXECUTORS: [usize; 5] = [1, 2, 8, 32, 128];
-
 impl Parts {
     fn all(&self) -> impl Iterator<Item = &Cost> {
         [&self.thin_link, &self.link].into_iter().chain(&self.back_ends)
@@ -42,20 +39,14 @@ impl Parts {
         self.all().map(|cost| cost.peak).max().unwrap_or_default()
     }
 
-    /// From the thin link's start to the link's end in seconds, if `executors` actions run at a time,
-    /// each as long as it ran by itself: back ends start in the order of their names, as Bazel
-    /// finds them ready.
-    fn makespan(&self, executors: usize) -> f64 {
-        let mut free_at = vec![0.0_f64; executors];
-        for back_end in &self.back_ends {
-            let first = free_at.iter_mut().min_by(|a, b| a.total_cmp(b)).expect("there is one at least");
-            *first += back_end.wall;
-        }
-        self.thin_link.wall + free_at.into_iter().fold(0.0, f64::max) + self.link.wall
-    }
-
-    fn makespans(&self) -> String {
-        EXECUTORS.map(|executors| format!("{:.1} s with {executors}", self.makespan(executors))).join(", ")
+    /// How long each action took by itself, for `simulate_schedules.py lto`.
+    fn schedule(&self, in_one_action: &Cost) -> serde_json::Value {
+        serde_json::json!({
+            "thin_link": self.thin_link.wall,
+            "back_ends": self.back_ends.iter().map(|back_end| back_end.wall).collect::<Vec<_>>(),
+            "link": self.link.wall,
+            "in_one_action": in_one_action.wall,
+        })
     }
 }
 
@@ -102,13 +93,18 @@ impl Bench {
             parts.seconds() / rustc.seconds
         );
         let longest = before.parts.back_ends.iter().map(|back_end| back_end.wall).fold(0.0, f64::max);
-        println!("  from start to end, with so many actions at a time, computed of what each took by itself:");
-        println!("    from nothing: {}; in one action {:.1} s", before.parts.makespans(), before.one.wall);
-        println!("    after the change: {}; in one action {:.1} s, rustc {:.1} s", parts.makespans(), one.wall, rustc.wall);
         println!(
-            "    from nothing the thin link takes {:.1} s, the longest back end {longest:.1} s, the link {:.1} s",
-            before.parts.thin_link.wall, before.parts.link.wall
+            "    from start to end: rustc {:.1} s after the change; in one action {:.1} s and {:.1} s; from nothing the thin link {:.1} s, the longest back end {longest:.1} s, the link {:.1} s",
+            rustc.wall, before.one.wall, one.wall, before.parts.thin_link.wall, before.parts.link.wall
         );
+        let schedules = self.dir.join("distributed.json");
+        let times = serde_json::json!({
+            "name": self.program.package,
+            "from nothing": before.parts.schedule(&before.one),
+            "after a change": parts.schedule(&one),
+        });
+        fs::write(&schedules, serde_json::to_vec_pretty(&times)?)?;
+        println!("    with more processors: tests/benchmarks/simulate_schedules.py lto {}", schedules.display());
         let [in_one, in_parts] = [self.out("one"), self.out("splitlink")].map(|program| size_of(&program, TEXT));
         let (in_one, in_parts) = (in_one?, in_parts?);
         println!("    text {in_one} and {in_parts} bytes, ratio {:.4}", in_parts as f64 / in_one as f64);
