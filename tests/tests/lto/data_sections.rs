@@ -1,11 +1,13 @@
-//! Each variable has a section of its own, so that the linker leaves out what nothing needs, and is
-//! where rustc has it.
+//! Each variable and each jump table has a section of its own, so that the linker leaves out what
+//! nothing needs, and is where rustc has it.
 
 use anyhow::{Context, Result, ensure};
 use object::{Object, ObjectSection, ObjectSymbol};
+use splitlink_tests::rustc_fixture::distributed;
 use splitlink_tests::rustc_fixture::project::{Project, good, words};
-use splitlink_tests::rustc_fixture::tools::{Failure, succeed};
+use splitlink_tests::rustc_fixture::tools::{Failure, Toolchain, succeed};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -24,8 +26,8 @@ fn link(project: &Project, source: &str, crate_type: &str, mode: &str, flags: &s
     good(&project.rustc(&[args, words(&format!("-Clto={mode} -o out/reference"))].concat())?)
 }
 
-/// A variable that nothing needs may refer to what is nowhere. Without the standard library, so that
-/// LTO is quick.
+/// A variable or function that nothing needs may refer to what is nowhere. Without the standard
+/// library, so that LTO is quick.
 #[test]
 fn what_nothing_needs_is_left_out() -> Outcome {
     // What is needed lies in the same kinds of sections.
@@ -44,10 +46,29 @@ pub static mut TABLE: [(&str, unsafe fn()); 2] = [(\"one\", || unsafe { KEPT() }
 pub static NEEDED: unsafe fn() -> i32 = || unsafe { printf(c\"main\".as_ptr()) };
 #[unsafe(no_mangle)]
 pub static mut NEEDED_TABLE: [(&str, unsafe fn() -> i32); 1] = [(\"three\", || unsafe { printf(c\"\\n\".as_ptr()) })];
+// Branches are found by jump tables.
+macro_rules! jumps { ($name:ident, $first:expr) => {
+    #[unsafe(no_mangle)]
+    #[inline(never)]
+    pub extern \"C\" fn $name(x: u32) -> u32 {
+        use core::hint::black_box;
+        match x {
+            0 => unsafe { printf(c\"%lu\\n\".as_ptr(), $first) as u32 },
+            1 => black_box(black_box(x) + 1),
+            2 => x.rotate_left(black_box(3)),
+            3 => black_box(x) / 7,
+            4 => black_box(x) * black_box(x),
+            5 => black_box(x) ^ 21,
+            _ => 0,
+        }
+    }
+} }
+jumps!(jumps, NOWHERE);
+jumps!(needed_jumps, 5_usize);
 #[unsafe(no_mangle)]
 pub extern \"C\" fn main(_: i32, _: *const *const u8) -> i32 {
     let (needed, table) = unsafe { ((&raw const NEEDED).read_volatile(), (&raw const NEEDED_TABLE).read_volatile()) };
-    unsafe { needed() + table[0].1() - 5 }
+    unsafe { needed() + table[0].1() - 5 + needed_jumps(core::hint::black_box(9)) as i32 }
 }
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }
@@ -57,7 +78,15 @@ fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }
         for flags in several {
             link(&project, source, "bin", mode, &format!("-Cpanic=abort -Clink-arg=-lc {flags}"))
                 .with_context(|| format!("{mode} {flags}"))?;
-            for program in ["out/reference", "out/split"] {
+            let mut programs = vec!["out/reference", "out/split"];
+            if mode == "thin" {
+                let given = "--plan out/plan.json --modules out/modules --sysroot".split(' ').map(OsString::from);
+                let given: Vec<OsString> = given.chain([Toolchain::stable().sysroot.clone().into()]).collect();
+                let objects = distributed::optimise(Toolchain::stable(), &project.dir, &given, &["bin"], "out/in_parts")?;
+                good(&project.link_only_with(&format!("--lto thin {} --output out/distributed", objects.join(" ")))?)?;
+                programs.push("out/distributed");
+            }
+            for program in programs {
                 let printed = succeed(&mut Command::new(project.dir.join(program)))?.stdout;
                 assert_eq!(String::from_utf8_lossy(&printed), "main\n", "{mode} {flags} {program}");
             }

@@ -3,6 +3,7 @@
 
 mod data_sections;
 mod global;
+mod jump_tables;
 mod structors;
 
 use anyhow::{Result, bail};

@@ -77,7 +77,8 @@ fn finish(part: &Module<'_>, machine: &Machine, late: &Late, as_bitcode: bool) -
     part.emit(&target)
 }
 
-/// Gives each function and variable a section of its own, and those that run before `main` theirs.
+/// Gives each function, jump table and variable a section of its own, and those that run before
+/// `main` theirs.
 pub fn use_sections(module: &Module<'_>, machine: &Machine) {
     use_function_sections(module);
     use_other_sections(module, machine);
@@ -95,6 +96,7 @@ fn use_other_sections(part: &Module<'_>, machine: &Machine) {
         return;
     }
     part.use_init_array();
+    part.use_jump_table_sections();
     // In the larger code models LLVM tells by size which sections are for what is far away.
     if machine.code_model.is_none_or(|model| model < MEDIUM_CODE_MODEL) {
         part.use_data_sections(machine.position_independent);
