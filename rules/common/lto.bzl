@@ -49,3 +49,17 @@ def take_lto_flag(name, attributes):
         attributes["lto"] = _LTO_FLAGS[value]
     attributes["rustc_flags"] = kept
     return attributes
+
+# Which folders `splitlink thin-link` writes besides one for each rlib.
+_FOLDERS_OF_ALL = ["own", "std/alloc", "std/core", "std/rest", "std/std"]
+
+def thin_link_folders(rlibs):
+    """Lists the folders that `splitlink thin-link` writes, one for each back end.
+
+    Args:
+        rlibs: The rlibs that are linked: a list of the engine's files, which have a `basename`.
+
+    Returns:
+        A list of string.
+    """
+    return _FOLDERS_OF_ALL + ["crates/" + rlib.basename.removeprefix("lib").removesuffix(".rlib") for rlib in rlibs]

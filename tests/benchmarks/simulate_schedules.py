@@ -8,7 +8,8 @@
 `record` builds TARGET, a split_binary or a rule of splitlink's in a Bazel workspace, from clean, one action at a time and all on one
 processor, and keeps what each action took and what it needs. Nothing else may run meanwhile. What is built but once on a machine is left out:
 the splitlink tool and rules_rust's process wrapper. `show` simulates the builds that it is given and prints a table of makespans in seconds; with several
-builds also the geometric means of their ratios. `lto` does so for distributed thin LTO, of what `dev/bench lto 1 PROGRAM distributed` writes.
+builds also the geometric means of their ratios. `lto` prints makespans of distributed thin LTO against
+one action's time, of what `dev/bench lto 1 PROGRAM distributed` writes.
 
 What is simulated, with codegen less metadata for the time of code generation:
 

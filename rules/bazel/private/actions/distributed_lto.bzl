@@ -1,13 +1,8 @@
 """The actions of distributed thin LTO that come before the link: the thin link, and one back end for each crate."""
 
 load("//rules/bazel/private:toolchains.bzl", "RUST_TOOLCHAIN_TYPE")
+load("//rules/common:lto.bzl", "thin_link_folders")
 load(":arguments.bzl", "add_dylibs", "new_arguments")
-
-# Which folders `splitlink thin-link` writes besides one for each rlib.
-_FOLDERS = ["own", "std/alloc", "std/core", "std/rest", "std/std"]
-
-def _crate_folder(rlib):
-    return "crates/" + rlib.basename.removeprefix("lib").removesuffix(".rlib")
 
 def declare_distributed_lto(ctx, toolchains, link, crate_types, dylibs):
     """Declares the actions that make the objects of a link with thin LTO.
@@ -30,7 +25,7 @@ def declare_distributed_lto(ctx, toolchains, link, crate_types, dylibs):
     directory = ctx.label.name + ".splitlink/"
     linked = ctx.actions.declare_file(directory + "thin_link/link.json")
     std_bitcode = ctx.actions.declare_directory(directory + "thin_link/std-bitcode")
-    folders = _FOLDERS + [_crate_folder(rlib) for rlib in link.rlibs.to_list()]
+    folders = thin_link_folders(link.rlibs.to_list())
     indexes = {folder: ctx.actions.declare_directory(directory + "thin_link/" + folder) for folder in folders}
 
     args = new_arguments(ctx)

@@ -3,9 +3,7 @@
 load("//rules/buck2/private:prelude.bzl", "at_argfile")
 load("//rules/buck2/private:providers.bzl", "SplitlinkToolchainInfo")
 load("//rules/buck2/private:settings.bzl", "is_lto_distributed")
-
-# Which folders `splitlink thin-link` writes besides one for each rlib.
-_FOLDERS = ["own", "std/alloc", "std/core", "std/rest", "std/std"]
+load("//rules/common:lto.bzl", "thin_link_folders")
 
 def is_distributed(ctx: AnalysisContext, splits_debug_info: bool) -> bool:
     """Finds whether a target's LTO is done by actions of their own.
@@ -34,9 +32,6 @@ def is_distributed(ctx: AnalysisContext, splits_debug_info: bool) -> bool:
         ))
     return True
 
-def _crate_folder(rlib: Artifact) -> str:
-    return "crates/" + rlib.basename.removeprefix("lib").removesuffix(".rlib")
-
 def declare_distributed_lto(
         ctx: AnalysisContext,
         linked: cmd_args,
@@ -62,7 +57,7 @@ def declare_distributed_lto(
     allow_cache_upload = bool(getattr(ctx.attrs, "allow_cache_upload", None))
     link = ctx.actions.declare_output(directory + "/thin_link/link.json")
     std_bitcode = ctx.actions.declare_output(directory + "/thin_link/std-bitcode", dir = True)
-    folders = _FOLDERS + [_crate_folder(rlib) for rlib in rlibs]
+    folders = thin_link_folders(rlibs)
     indexes = {folder: ctx.actions.declare_output(directory + "/thin_link/" + folder, dir = True) for folder in folders}
     args = cmd_args(
         linked,

@@ -136,8 +136,8 @@ splitlink_rust_toolchain = rule(
             default = "//:splitlink-lto",
             doc = "The engine of fat and of distributed thin LTO, `splitlink-lto`, a " +
                   "`prebuilt_splitlink` for instance. It must be made with the LLVM of the " +
-                  "toolchain. It is built only if a target asks for one of these. Default: the target that builds it from source, by the " +
-                  "`cargo` on the PATH.",
+                  "toolchain. It is built only if a target asks for one of these. Default: the " +
+                  "target that builds it from source, by the `cargo` on the PATH.",
         ),
         "_lto": attrs.default_only(attrs.string(default = LTO_OF_CONFIGURATION)),
     },

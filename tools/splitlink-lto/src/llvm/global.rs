@@ -2,7 +2,7 @@
 
 use super::{Linkage, Module, UnnamedAddr, Visibility, c_string, some};
 use llvm_sys::core::*;
-use llvm_sys::prelude::LLVMValueRef;
+use llvm_sys::prelude::{LLVMBasicBlockRef, LLVMValueRef};
 use std::marker::PhantomData;
 use std::ptr;
 
@@ -134,16 +134,21 @@ impl<'m> Global<'m> {
     /// The number of a function's instructions.
     pub fn instructions(&self) -> usize {
         let mut count = 0;
-        let mut block = unsafe { LLVMGetFirstBasicBlock(self.raw) };
-        while !block.is_null() {
+        for block in self.blocks() {
             let mut instruction = unsafe { LLVMGetFirstInstruction(block) };
             while !instruction.is_null() {
                 count += 1;
                 instruction = unsafe { LLVMGetNextInstruction(instruction) };
             }
-            block = unsafe { LLVMGetNextBasicBlock(block) };
         }
         count
+    }
+
+    /// A function's basic blocks.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = LLVMBasicBlockRef> + use<> {
+        let some = |block: LLVMBasicBlockRef| (!block.is_null()).then_some(block);
+        let first = unsafe { LLVMGetFirstBasicBlock(self.raw) };
+        std::iter::successors(some(first), move |block| some(unsafe { LLVMGetNextBasicBlock(*block) }))
     }
 
     /// Which of several sections of one name that the linker keeps one of it is in: its name; none

@@ -1,9 +1,9 @@
 //! Sections of their own for jump tables, as `-ffunction-sections` has them.
 
 use super::{Global, Linkage, Module, c_string};
+use llvm_sys::LLVMOpcode;
 use llvm_sys::comdat::{LLVMComdatSelectionKind, LLVMGetOrInsertComdat, LLVMSetComdat, LLVMSetComdatSelectionKind};
 use llvm_sys::core::*;
-use llvm_sys::{LLVMOpcode, prelude::LLVMBasicBlockRef};
 
 impl Module<'_> {
     /// Has each function's jump tables in a section of their own, so that none keeps a function
@@ -35,9 +35,7 @@ impl Module<'_> {
 impl Global<'_> {
     /// Whether a function branches by a `switch`, for which there may be a jump table.
     fn has_switch(&self) -> bool {
-        let next = |block: &LLVMBasicBlockRef| Some(unsafe { LLVMGetNextBasicBlock(*block) }).filter(|next| !next.is_null());
-        let first = Some(unsafe { LLVMGetFirstBasicBlock(self.raw) }).filter(|first| !first.is_null());
-        std::iter::successors(first, next).any(|block| {
+        self.blocks().any(|block| {
             let last = unsafe { LLVMGetBasicBlockTerminator(block) };
             !last.is_null() && matches!(unsafe { LLVMGetInstructionOpcode(last) }, LLVMOpcode::LLVMSwitch)
         })
