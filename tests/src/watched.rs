@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -160,13 +162,54 @@ exec -a "$0" {real:?} "$@"
         Ok(self.clone.build_command(flags, targets).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?)
     }
 
+    /// Waits until `build` has ended, and returns what it said.
+    ///
+    /// A worker that dies at a bad moment leaves Bazel 7 waiting for itself (bazelbuild/bazel#22578):
+    /// one thread holds the lock of its resources and waits for a place among the workers, another
+    /// has that place and waits for the lock. If there is no worker that could be waited for, Bazel's
+    /// server is ended and the build fails, as it does where a user interrupts it.
+    ///
+    /// # Errors
+    /// If that is impossible.
+    pub fn wait(&self, build: Child) -> Result<Output> {
+        let (ended, end) = mpsc::channel();
+        std::thread::spawn(move || ended.send(build.wait_with_output()));
+        let mut idle = false;
+        loop {
+            match end.recv_timeout(STANDSTILL) {
+                Ok(output) => return Ok(output?),
+                Err(RecvTimeoutError::Disconnected) => bail!("nobody waits for the build any more"),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let was_idle = std::mem::replace(&mut idle, self.processes("--persistent_worker").is_empty());
+            if was_idle && idle {
+                let server = PathBuf::from(format!("{}.output/server/server.pid.txt", self.clone.root.display()));
+                let server = fs::read_to_string(&server).with_context(|| format!("cannot read {}", server.display()))?;
+                // As `skip` has it: libtest hides what passing tests print otherwise.
+                let _ = writeln!(std::io::stderr(), "Bazel waits, and no worker is there (bazelbuild/bazel#22578): its server is ended");
+                kill("-KILL", server.trim())?;
+            }
+        }
+    }
+
     /// Lets a held build go on, and waits until it has failed.
     ///
     /// # Errors
     /// If it does not fail.
     pub fn fail(&self, build: Child) -> Result<String> {
         fs::remove_file(self.hold())?;
-        failed(build)
+        self.failed(build)
+    }
+
+    /// Waits until `build` has failed, and returns what it said.
+    ///
+    /// # Errors
+    /// If it does not fail.
+    pub fn failed(&self, build: Child) -> Result<String> {
+        let output = self.wait(build)?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(!output.status.success(), "the build succeeded:\n{said}");
+        Ok(said)
     }
 
     /// Builds, whatever it writes.
@@ -188,6 +231,9 @@ exec -a "$0" {real:?} "$@"
         wait_until("nothing is left", || self.processes("--persistent_worker").is_empty() && self.processes("attached").is_empty())
     }
 }
+
+/// After what time without an end it is looked whether a build still has a worker.
+const STANDSTILL: Duration = Duration::from_secs(60);
 
 /// The seconds of a day.
 pub const DAY: f64 = 86400.0;
@@ -218,17 +264,6 @@ fn words_of(id: &str) -> Vec<String> {
 /// Whether a process is there, and no zombie.
 pub fn is_alive(id: &str) -> bool {
     Stat::of(id).is_some_and(|stat| stat.state != 'Z' && stat.state != 'X')
-}
-
-/// Waits until `build` has failed, and returns what it said.
-///
-/// # Errors
-/// If it does not fail.
-pub fn failed(build: Child) -> Result<String> {
-    let output = build.wait_with_output()?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(!output.status.success(), "the build succeeded:\n{said}");
-    Ok(said)
 }
 
 /// Waits until `done` says so.

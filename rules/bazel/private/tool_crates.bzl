@@ -17,6 +17,7 @@ _TOOLS = ["splitlink", "splitlink-lto"]
 _BUILD_FILE = """\
 load("@rules_rust//cargo:defs.bzl", "cargo_build_script")
 load("@rules_rust//rust:defs.bzl", "rust_library", "rust_proc_macro")
+load("{tool_rustc_flags}", "TOOL_RUSTC_FLAGS")
 
 package(default_visibility = ["//visibility:public"])
 
@@ -37,12 +38,12 @@ _OTHER_FILES = glob(
 # The flags that Cargo gives crates that come from elsewhere.
 _FLAGS = ["--cap-lints=allow"]
 
-# The tool must be fast where tools are not optimised, too (--host_compilation_mode=fastbuild).
-_TOOL_FLAGS = _FLAGS + ["-Copt-level=3"]
+# As Starlark's text in a BUILD file.
+_TOOL_FLAGS = repr(_FLAGS) + " + TOOL_RUSTC_FLAGS"
 
 # Build scripts, proc macros and what only they depend on run once. Optimising them takes longer
 # than they run.
-_BUILD_TIME_FLAGS = _FLAGS + ["-Copt-level=0"]
+_BUILD_TIME_FLAGS = repr(_FLAGS + ["-Copt-level=0"])
 
 _RULE = """
 {rule}(
@@ -118,7 +119,7 @@ def _rule(package, node, target, dependencies, rule, name, flags, deps = [], mor
         deps = repr(dependencies.deps + deps),
         edition = repr(target["edition"]),
         features = repr(node["features"]),
-        flags = repr(flags),
+        flags = flags,
         more = more,
         name = repr(name),
         proc_macro_deps = repr(dependencies.proc_macro_deps),
@@ -160,7 +161,7 @@ def _write_package(ctx, package, node, packages, in_tool):
     """
     dependencies = _dependencies(node, None, packages)
     script = _build_script_target(package)
-    text = _BUILD_FILE
+    text = _BUILD_FILE.format(tool_rustc_flags = Label(":tool_rustc_flags.bzl"))
     if script:
         text += _build_script(ctx, package, node, script, _dependencies(node, "build", packages))
     text += _rule(

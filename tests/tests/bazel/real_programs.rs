@@ -19,6 +19,10 @@ use splitlink_tests::rustc_fixture::tools::skip;
 
 const ALL_LTO: &str = "SPLITLINK_ALL_LTO";
 
+/// Here the tool is built from source as users' workspaces build it, but for this: optimising it
+/// takes longer than it runs.
+const TOOL: &str = "--@splitlink//rules/bazel:tool_optimised=no";
+
 #[test]
 fn real_programs_behave_as_cargo_builds_them() -> Result<()> {
     let workspace = Workspace::generate("test", PROGRAMS, Tool::FromSource)?;
@@ -33,7 +37,7 @@ fn real_programs_behave_as_cargo_builds_them() -> Result<()> {
     eprintln!("real programs: building with Bazel");
     // Cargo does not optimise build scripts and proc macros either. Bazel would build the tool into
     // another folder, and so once more, where the setting `lto` is given only later.
-    let flags = ["--compilation_mode=fastbuild", "--host_compilation_mode=fastbuild", "--@splitlink//rules/bazel:lto=off"];
+    let flags = ["--compilation_mode=fastbuild", "--host_compilation_mode=fastbuild", "--@splitlink//rules/bazel:lto=off", TOOL];
     let built_by_bazel = workspace.build(PROGRAMS, Rules::Splitlink, &flags)?;
     eprintln!("real programs: building with Cargo");
     let shared = SharedTarget::open()?;
@@ -72,7 +76,7 @@ fn real_programs_behave_as_cargo_builds_them() -> Result<()> {
 fn with_lto(workspace: &Workspace, program: &Program, mode: &str, by_cargo: &Path, tree: &Path) -> Result<()> {
     eprintln!("real programs: building {} with Bazel and {mode} LTO", program.bin);
     let lto = format!("--@splitlink//rules/bazel:lto={mode}");
-    let flags = ["--compilation_mode=opt", "--host_compilation_mode=fastbuild", &lto, "--output_groups=+report"];
+    let flags = ["--compilation_mode=opt", "--host_compilation_mode=fastbuild", &lto, "--output_groups=+report", TOOL];
     let built = workspace.build(std::slice::from_ref(program), Rules::Splitlink, &flags)?;
     let by_bazel: &PathBuf = built.first().context("one program was built")?;
     compare(program, by_bazel, by_cargo, tree).with_context(|| format!("{} with {mode} LTO", program.bin))?;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use splitlink_tests::watched::{Files, WORKER, Watched, failed, is_alive, kill, same, wait_until};
+use splitlink_tests::watched::{Files, WORKER, Watched, is_alive, kill, same, wait_until};
 
 /// A library that holds rustc up in a macro, and a program that uses it.
 const BUILD: &str = r#"load("//rules/bazel:defs.bzl", "rust_binary", "rust_library", "rust_proc_macro")
@@ -159,7 +159,7 @@ fn a_rustc_that_is_killed(faults: &Faults) -> Result<()> {
     faults.change_to(0)?;
     let said = faults.in_the_macro(&PATIENT, |build, rustc| {
         kill("-KILL", rustc)?;
-        failed(build)
+        faults.watched.failed(build)
     })?;
     ensure!(said.contains("rlib held (1 file) failed: (Killed)"), "the action that failed is not named, or not why:\n{said}");
     faults.go_on()?;
@@ -188,7 +188,7 @@ fn a_worker_that_is_killed(faults: &Faults) -> Result<()> {
             kill("-KILL", &worker)?;
         }
         wait_until("rustc ends with its worker", || !is_alive(rustc))?;
-        failed(build)
+        faults.watched.failed(build)
     })?;
     faults.go_on()?;
     faults.next_is_right(0, "after the worker was killed")
@@ -203,7 +203,7 @@ fn a_source_that_changes(faults: &Faults) -> Result<()> {
     wait_until("the library is about to be compiled", || faults.watched.attached() > 0)?;
     faults.write_source(0)?;
     fs::remove_file(faults.watched.hold())?;
-    build.wait_with_output()?;
+    faults.watched.wait(build)?;
     faults.next_is_right(0, "after a source changed before it was read")?;
 
     // While rustc compiles it: metadata and code of one process are of one source.
@@ -211,7 +211,7 @@ fn a_source_that_changes(faults: &Faults) -> Result<()> {
     let (build, attached) = faults.in_the_macro(&PATIENT, |build, _| {
         faults.write_source(0)?;
         faults.go_on()?;
-        Ok((build.wait_with_output()?, faults.watched.attached()))
+        Ok((faults.watched.wait(build)?, faults.watched.attached()))
     })?;
     // The library and the program.
     ensure!(build.status.success() && attached == 2, "{attached} processes:\n{}", String::from_utf8_lossy(&build.stderr));
@@ -233,7 +233,7 @@ fn a_build_that_is_interrupted(faults: &Faults) -> Result<()> {
     faults.in_the_macro(&[&PATIENT[..], &["--experimental_worker_cancellation"]].concat(), |build, rustc| {
         kill("-INT", &build.id().to_string())?;
         wait_until("rustc ends", || !is_alive(rustc))?;
-        failed(build)
+        faults.watched.failed(build)
     })?;
     ensure!(faults.watched.processes("attached").is_empty(), "something was left running");
     faults.go_on()?;
@@ -270,7 +270,7 @@ fn a_bazel_that_is_killed(faults: &Faults) -> Result<()> {
     let server = String::from_utf8(server.stdout)?.trim().to_owned();
     faults.in_the_macro(&PATIENT, |build, rustc| {
         kill("-KILL", &server)?;
-        failed(build)?;
+        faults.watched.failed(build)?;
         wait_until("rustc ends", || !is_alive(rustc))
     })?;
     let left = || [faults.watched.processes("--persistent_worker"), faults.watched.processes("attached")].concat();

@@ -78,7 +78,7 @@ fn of_the_worker_and_what_it_starts() -> Result<()> {
         write_source(&watched, round % 2)?;
         loop {
             attempts.begin();
-            let build = watched.start(&[WORKER], TARGETS)?.wait_with_output()?;
+            let build = watched.wait(watched.start(&[WORKER], TARGETS)?)?;
             if build.status.success() {
                 return same(&plain[round % 2], &watched.clone.written(&[WORKER])?, "after a build that succeeded");
             }
