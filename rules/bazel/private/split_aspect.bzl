@@ -10,6 +10,7 @@ load("//rules/bazel/private/actions:no_link.bzl", "declare_no_link")
 load("//rules/bazel/private/rules:notice.bzl", "NoticeInfo")
 load(":build_script.bzl", "RUN_MNEMONIC", "split_build_script")
 load(":crate_set.bzl", "crate_set")
+load(":foreign_libraries.bzl", "foreign_libraries", "why_not_split")
 load(":names.bzl", "CRATE_TYPES_TAG_PREFIX", "CRATE_UNIVERSE_TAG", "DYLIB_TAG", "PACKAGE_TAG_PREFIX", "public_crate_name", "public_label", "public_name")
 load(":providers.bzl", "SplitInfo")
 load(":rustc_action.bzl", "crate_info_of", "find_rustc_action")
@@ -60,66 +61,6 @@ def _collect_dependencies(ctx):
     # A test of a crate is compiled from that crate's sources, against that crate's dependencies.
     sets += [dep[SplitInfo].deps for dep in _targets(ctx, "crate") if SplitInfo in dep]
     return crate_set.union([s for s in sets if s != crate_set.empty])
-
-def _shared(crates, foreign, known):
-    """Finds the crates below those of rules_rust that the split builds, too.
-
-    Args:
-        crates: All crates below a target (list of CrateInfo).
-        foreign: A dict whose keys are the libraries that the split does not build (File).
-        known: What `crate_set.known` returned: the files that the split replaces.
-
-    Returns:
-        A list of CrateInfo.
-    """
-    below = {c.output: c.deps if type(c.deps) == "list" else c.deps.to_list() for c in crates}
-    shared = {}
-    found = foreign.keys()
-    for _ in crates:
-        found = [
-            dep.crate_info
-            for output in found
-            for dep in below.get(output, [])
-            if dep.crate_info and dep.crate_info.output in known and dep.crate_info.output not in shared
-        ]
-        if not found:
-            break
-        shared.update({c.output: c for c in found})
-        found = [c.output for c in found]
-    return shared.values()
-
-def _foreign_libraries(target, known):
-    """Finds the libraries among a target's dependencies that the split does not build.
-
-    An aspect may have made them, whose actions no other sees (rust_prost_library). They take part
-    as rules_rust builds them.
-
-    Args:
-        target: The target.
-        known: What `crate_set.known` returned: the files that the split replaces.
-
-    Returns:
-        A struct of `crates` (a crate set), `first` (one of the libraries, a File, or None) and
-        `shared` (a list of the crates below them that the split builds, too, by their CrateInfos).
-    """
-    info = target[rust_common.dep_info]
-    rlibs = [f for f in info.transitive_crate_outputs.to_list() if f not in known and f.extension == "rlib"]
-    if not rlibs:
-        return struct(crates = crate_set.empty, first = None, shared = [])
-    foreign = {f: True for f in rlibs}
-    stems = {f.basename.removesuffix(".rlib"): True for f in rlibs}
-    rmetas = [
-        f
-        for f in info.transitive_metadata_outputs.to_list()
-        if f.extension == "rmeta" and f.basename.removesuffix(".rmeta") in stems
-    ]
-    crates = info.transitive_crates.to_list()
-    macros = [c.output for c in crates if c.type == "proc-macro" and c.output not in known]
-    return struct(
-        crates = crate_set.of_foreign(rlibs + rmetas + macros, rlibs, macros),
-        first = rlibs[0],
-        shared = _shared(crates, foreign, known),
-    )
 
 def _unsplit(target, ctx, deps, reason, help = "", originals = [], as_asked = False, native_dwos = depset()):
     """Leaves a target to rules_rust.
@@ -426,28 +367,10 @@ def _split_aspect_impl(target, ctx):
     lto = lto_mode_of(ctx, ctx.attr._lto[LtoInfo], tools.rust)
     opt_level = opt_level_of(ctx, ctx.attr._host_opt_level[HostOptLevelInfo])
     known = crate_set.known(deps)
-    foreign = _foreign_libraries(target, known)
-    if foreign.first:
-        help = ""
-        reason = ""
-        if lto != "off":
-            reason = "and is to be linked with lto = \"{}\", for which that is not compiled".format(lto)
-            help = "build it without LTO"
-        elif opt_level:
-            reason = "and is compiled at host_opt_level = {}, at which that is not".format(opt_level)
-            help = "set --@splitlink//rules/bazel:host_opt_level=as_configured"
-        elif foreign.shared:
-            # rustc's hash of a crate differs between the two builds of it.
-            reason = "and on {}, which both build".format(foreign.shared[0].output.basename)
-            names = ctx.attr._built_by_rules_rust[BuiltByRulesRustInfo].names.keys() + [c.name for c in foreign.shared]
-            help = "set --@splitlink//rules/bazel:built_by_rules_rust={}".format(",".join(sorted(names)))
-        if reason:
-            reason = "it depends on {} ({}), which the split does not build, {}".format(
-                foreign.first.basename,
-                public_label(foreign.first.owner),
-                reason,
-            )
-            return [_unsplit(target, ctx, deps, reason, help, found.outputs)]
+    foreign = foreign_libraries(target, known)
+    reason, help = why_not_split(foreign, lto, opt_level, ctx.attr._built_by_rules_rust[BuiltByRulesRustInfo])
+    if reason:
+        return [_unsplit(target, ctx, deps, reason, help, found.outputs)]
     if foreign.first:
         deps = crate_set.union([deps, foreign.crates])
         known = crate_set.known(deps)

@@ -17,7 +17,7 @@ _TOOLS = ["splitlink", "splitlink-lto"]
 _BUILD_FILE = """\
 load("@rules_rust//cargo:defs.bzl", "cargo_build_script")
 load("@rules_rust//rust:defs.bzl", "rust_library", "rust_proc_macro")
-load("{tool_rustc_flags}", "TOOL_RUSTC_FLAGS")
+load("{rustc_flags}", "TOOL_RUSTC_FLAGS")
 
 package(default_visibility = ["//visibility:public"])
 
@@ -161,7 +161,7 @@ def _write_package(ctx, package, node, packages, in_tool):
     """
     dependencies = _dependencies(node, None, packages)
     script = _build_script_target(package)
-    text = _BUILD_FILE.format(tool_rustc_flags = Label(":tool_rustc_flags.bzl"))
+    text = _BUILD_FILE.format(rustc_flags = Label("//tools:rustc_flags.bzl"))
     if script:
         text += _build_script(ctx, package, node, script, _dependencies(node, "build", packages))
     text += _rule(

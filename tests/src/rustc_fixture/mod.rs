@@ -5,7 +5,8 @@
 //! |---|---|
 //! | [`tools`] | the toolchains, the splitlink under test, folders to work in |
 //! | [`graph`] | the library crates of `tests/fixtures` |
-//! | [`case`] | a linked crate, its two builds and what they must have in common |
+//! | [`case`] | a linked crate, and its two builds |
+//! | [`comparison`] | what two builds of one crate must have in common |
 //! | [`link_line`] | the linker's arguments, recorded on both ways |
 //! | [`project`] | sources of a test's own, and the four phases run on them |
 //! | [`elf`] | what the loader and the linker see of an artifact |
@@ -22,6 +23,7 @@
 
 pub mod archive;
 pub mod case;
+pub mod comparison;
 pub mod disassembly;
 pub mod distributed;
 pub mod elf;

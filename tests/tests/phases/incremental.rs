@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use splitlink_tests::rustc_fixture::archive;
-use splitlink_tests::rustc_fixture::case::same;
+use splitlink_tests::rustc_fixture::comparison::same;
 use splitlink_tests::rustc_fixture::project::{Project, good, words};
 use splitlink_tests::rustc_fixture::tools::{Failure, succeed};
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //! made of them is what rustc makes of them, from any folder.
 
 use anyhow::{Context, Result, ensure};
-use splitlink_tests::rustc_fixture::case::same;
+use splitlink_tests::rustc_fixture::comparison::same;
 use splitlink_tests::rustc_fixture::elf;
 use splitlink_tests::rustc_fixture::project::{Project, good, words};
 use splitlink_tests::rustc_fixture::tools::{Toolchain, succeed};

@@ -2,15 +2,15 @@
 //! published metadata.
 
 use super::ForEdits;
-use super::dependencies::{Dependencies, Form};
+use super::dependencies::Dependencies;
 use super::emitted::Emitted;
 use super::incremental::Incremental;
-use super::split_debug_info::SplitDebugInfo;
+use super::prepared::Prepared;
 use super::{interface, library};
+use crate::files::paths::Places;
 use crate::files::scratch::Scratch;
 use crate::interface::messages;
 use crate::rustc::args::RustcArgs;
-use crate::rustc::command::{self, Given};
 use crate::rustc::diagnostics::{Until, Watcher};
 use crate::worker::attached::Worker;
 use anyhow::Result;
@@ -31,28 +31,15 @@ pub fn run(
     command: &[String],
     worker: Option<&Worker>,
 ) -> Result<()> {
-    let (program, mut args) = match Given::parse(command)? {
-        Given::Wrapper { wrapper, wrapped } => return command::run_wrapped(&wrapper, own_args, &wrapped),
-        Given::Rustc { program, args } => (program, args),
+    let own_places = |places: &mut Places| {
+        places.output("the library", output);
+        if let Some(dir) = &dependencies.dwo_dir {
+            places.output_folder("the folder of debug information", dir);
+        }
+        places.inputs("the published metadata", [published]);
     };
-    let dwo_dir = dependencies.dwo_dir.as_deref();
-    library::require_library(&mut args, dwo_dir)?;
-    let split = SplitDebugInfo::prepare(&mut args, dwo_dir, dependencies.lto)?;
-    let crate_name = args.shown_crate_name();
-    let asked = Emitted::asked(&args);
-    let mut places = dependencies.places(&args);
-    asked.add_outputs(&mut places);
-    places.output("the library", output);
-    if let Some(dir) = dwo_dir {
-        places.output_folder("the folder of debug information", dir);
-    }
-    places.inputs("the published metadata", [published]);
-    places.check()?;
-    let scratch = library::scratch(output, worker)?;
-    dependencies.put_before(&mut args, &scratch, Form::Metadata, worker)?;
-    library::forget_outputs(&mut args);
-    library::emit(&mut args, scratch.path(), &asked)?;
-    split.name_in(&mut args, &library::others(scratch.path()));
+    let prepared = Prepared::new(output, own_places, dependencies, own_args, command, worker)?;
+    let Some(Prepared { program, mut args, crate_name, asked, scratch, split }) = prepared else { return Ok(()) };
     let of_interface = for_edits.interface && interface::prepare(&mut args) && interface::is_possible(&args);
     let until = if of_interface { Until::EndWithAll } else { Until::End };
     compile(&program, args, until, for_edits.incremental, &scratch, (output, &asked), worker)?;

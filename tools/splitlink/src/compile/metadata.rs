@@ -1,14 +1,15 @@
 //! The metadata phase of a library: rustc runs until the crate's `.rmeta` is out, and no further.
 
 use super::ForEdits;
-use super::dependencies::{Dependencies, Form};
-use super::emitted::{Emitted, is_dep_info};
+use super::dependencies::Dependencies;
+use super::emitted::is_dep_info;
 use super::incremental::Incremental;
-use super::split_debug_info::SplitDebugInfo;
+use super::prepared::Prepared;
 use super::{codegen, interface, library};
+use crate::files::paths::Places;
 use crate::files::scratch::{self, Finished};
 use crate::interface::messages;
-use crate::rustc::command::{self, ChildFailed, Given};
+use crate::rustc::command::ChildFailed;
 use crate::rustc::diagnostics::{Until, Watcher};
 use crate::rustc::version;
 use crate::worker::attached::Worker;
@@ -30,24 +31,9 @@ pub fn run(
     command: &[String],
     worker: Option<&Worker>,
 ) -> Result<()> {
-    let (program, mut args) = match Given::parse(command)? {
-        Given::Wrapper { wrapper, wrapped } => return command::run_wrapped(&wrapper, own_args, &wrapped),
-        Given::Rustc { program, args } => (program, args),
-    };
-    let dwo_dir = dependencies.dwo_dir.as_deref();
-    library::require_library(&mut args, dwo_dir)?;
-    let split = SplitDebugInfo::prepare(&mut args, dwo_dir, dependencies.lto)?;
-    let crate_name = args.shown_crate_name();
-    let asked = Emitted::asked(&args);
-    let mut places = dependencies.places(&args);
-    asked.add_outputs(&mut places);
-    places.output("the metadata", output);
-    places.check()?;
-    let scratch = library::scratch(output, worker)?;
-    dependencies.put_before(&mut args, &scratch, Form::Metadata, worker)?;
-    library::forget_outputs(&mut args);
-    library::emit(&mut args, scratch.path(), &asked)?;
-    split.name_in(&mut args, &library::others(scratch.path()));
+    let own_places = |places: &mut Places| places.output("the metadata", output);
+    let prepared = Prepared::new(output, own_places, dependencies, own_args, command, worker)?;
+    let Some(Prepared { program, mut args, crate_name, asked, scratch, split }) = prepared else { return Ok(()) };
     let rmeta = || {
         let rmeta = library::emitted(scratch.path(), library::RMETA)?;
         version::check_rmeta(&rmeta)?;

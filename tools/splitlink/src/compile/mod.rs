@@ -8,6 +8,7 @@ pub(crate) mod incremental;
 pub(crate) mod interface;
 pub(crate) mod library;
 pub(crate) mod metadata;
+mod prepared;
 pub(crate) mod rustc_stand_in;
 pub(crate) mod split_debug_info;
 

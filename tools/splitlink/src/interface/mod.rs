@@ -7,13 +7,15 @@
 //!
 //! [`bodies`] says which bodies those are, by what is [`known`] of the crate, and [`hidden`] which
 //! functions are not even there.
-//! [`source`] cuts them out of a file, and [`tree`] does so for a crate, unless it has features of
-//! rustc's under [`conditions`] that hold. [`kept`] finds what the last build has left of that.
+//! [`cutter`] finds what of that is in a file, [`source`] leaves it out, of the file's [`tokens`], and
+//! [`tree`] does so for a crate, unless it has features of rustc's under [`conditions`] that hold.
+//! [`kept`] finds what the last build has left of that.
 //!
 //! [`definitions`] says what a message may be about, and [`messages`] shows it where others see it.
 
 mod bodies;
 mod conditions;
+mod cutter;
 mod definitions;
 mod hidden;
 mod kept;
@@ -21,6 +23,7 @@ mod known;
 pub(crate) mod messages;
 mod page;
 mod source;
+mod tokens;
 pub(crate) mod tree;
 
 use crate::rustc::args::RustcArgs;

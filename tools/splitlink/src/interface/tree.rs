@@ -1,10 +1,11 @@
 //! The interface of a crate on disk: a copy of its tree of sources.
 
 use super::conditions::holds;
+use super::cutter::is_for_tests;
 use super::hidden::named;
 use super::kept;
 use super::known::Known;
-use super::source::{Parts, Source, is_for_tests};
+use super::source::{Parts, Source};
 use crate::files::definitions::Definitions;
 use anyhow::{Context, Result};
 use proc_macro2::TokenStream;

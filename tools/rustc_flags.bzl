@@ -1,4 +1,4 @@
-"""The flags with which rustc compiles the splitlink tool and its crates."""
+"""The flags with which rustc compiles the tool and its crates."""
 
 # The tool must be fast where tools are not optimised, too (--host_compilation_mode=fastbuild).
 #
