@@ -85,7 +85,7 @@ impl Checkout {
     /// # Errors
     /// If a folder cannot be removed.
     pub fn remove_outputs(&self) -> Result<()> {
-        let outputs = PathBuf::from(format!("{}.output/execroot/_main/bazel-out", self.root.display()));
+        let outputs = self.output_base().join("execroot/_main/bazel-out");
         for configuration in names_in(&outputs) {
             for folder in BUILT.map(|folder| outputs.join(&configuration).join("bin").join(folder)) {
                 if folder.exists() {
@@ -104,10 +104,15 @@ impl Checkout {
         BUILT.iter().any(|folder| output.contains(&format!("/bin/{folder}/")))
     }
 
+    /// Where Bazel keeps what it knows and builds of the clone.
+    pub fn output_base(&self) -> PathBuf {
+        PathBuf::from(format!("{}.output", self.root.display()))
+    }
+
     /// A Bazel command in it.
     pub fn bazel(&self) -> Command {
         let mut command = Command::new(self.root.join("dev/bazel"));
-        command.current_dir(&self.root).arg(format!("--output_base={}.output", self.root.display()));
+        command.current_dir(&self.root).arg(format!("--output_base={}", self.output_base().display()));
         command
     }
 

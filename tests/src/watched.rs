@@ -181,9 +181,9 @@ exec -a "$0" {real:?} "$@"
                 Err(RecvTimeoutError::Disconnected) => bail!("nobody waits for the build any more"),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            let server = PathBuf::from(format!("{}.output/server/server.pid.txt", self.clone.root.display()));
+            let server = self.clone.output_base().join("server/server.pid.txt");
             let server = fs::read_to_string(&server).with_context(|| format!("cannot read {}", server.display()))?;
-            let now = processor_seconds(server.trim());
+            let now = Stat::of(server.trim()).map_or(0.0, |stat| stat.processor_seconds);
             // Looking at itself takes Bazel a hundredth of a processor's time.
             let is_idle = worked.replace(now).is_some_and(|before| now - before < STANDSTILL.as_secs_f64() / 20.0);
             if is_idle && self.processes("--persistent_worker").is_empty() {
@@ -244,22 +244,18 @@ pub const DAY: f64 = 86400.0;
 struct Stat {
     state: char,
     parent: String,
+    processor_seconds: f64,
 }
 
 impl Stat {
     fn of(id: &str) -> Option<Self> {
         let stat = fs::read_to_string(Path::new("/proc").join(id).join("stat")).ok()?;
         let mut fields = stat.rsplit_once(") ")?.1.split(' ');
-        Some(Self { state: fields.next()?.chars().next()?, parent: fields.next()?.to_owned() })
+        let (state, parent) = (fields.next()?.chars().next()?, fields.next()?.to_owned());
+        // Outside of the kernel and in it, in hundredths of a second, on Linux always.
+        let processor_seconds = fields.skip(9).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0;
+        Some(Self { state, parent, processor_seconds })
     }
-}
-
-/// The processor time that a process has taken; 0 if there is none.
-fn processor_seconds(id: &str) -> f64 {
-    let stat = fs::read_to_string(Path::new("/proc").join(id).join("stat")).unwrap_or_default();
-    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields).split(' ');
-    // In the kernel and outside, in hundredths of a second, on Linux always.
-    fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 fn all_processes() -> impl Iterator<Item = String> {
